@@ -1,0 +1,242 @@
+//! Operands as windows onto memory: the only unsafe part of this crate.
+//!
+//! A [`Slot`] is made from a tensor of a parsed plan, which proved that all it addresses lies inside its space,
+//! that a step's outputs do not overlap each other or its inputs (unless its operator works in place), and that
+//! offsets are aligned to the element. [`Memory`] joins it to the base addresses. Arena bytes are initialized
+//! before the first run, and every bit pattern is a value of the element types in use.
+#![allow(unsafe_code)]
+
+use core::marker::PhantomData;
+
+use coulter_kernels::{Element, Rows, RowsMut, View, ViewMut};
+use coulter_plan::{Dims, Space, Tensor};
+
+/// An operand, ready to be joined to memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    space: Space,
+    offset: usize,
+    element: usize,
+    rank: usize,
+    dims: [u32; coulter_plan::MAX_RANK],
+    strides: [i32; coulter_plan::MAX_RANK],
+}
+
+/// An operand that is rows; see [`Tensor::as_rows`].
+#[derive(Clone, Copy, Debug)]
+pub struct RowSlot {
+    space: Space,
+    offset: usize,
+    element: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// Elements of a row.
+    pub cols: usize,
+    /// Elements from one row to the next.
+    pub pitch: usize,
+}
+
+impl Slot {
+    pub(crate) fn new(tensor: &Tensor) -> Self {
+        let mut slot = Self {
+            space: tensor.space,
+            offset: tensor.offset as usize,
+            element: tensor.dtype.size(),
+            rank: tensor.dims.len(),
+            dims: [1; coulter_plan::MAX_RANK],
+            strides: [0; coulter_plan::MAX_RANK],
+        };
+        slot.dims[..slot.rank].copy_from_slice(&tensor.dims);
+        slot.strides[..slot.rank].copy_from_slice(&tensor.strides);
+        slot
+    }
+
+    /// Dimensions.
+    pub fn dims(&self) -> &[u32] {
+        &self.dims[..self.rank]
+    }
+
+    /// Strides in elements.
+    pub fn strides(&self) -> &[i32] {
+        &self.strides[..self.rank]
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.dims().iter().map(|&d| d as usize).product()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.dims().contains(&0)
+    }
+
+    /// Replaces dimensions and strides by others that address a subset of the same elements (merged or
+    /// dropped dimensions); the caller in this crate answers for that.
+    pub(crate) fn reshaped(&self, dims: &[u32], strides: &[i32]) -> Option<Self> {
+        let (dims, strides) = (Dims::new(dims)?, Dims::new(strides)?);
+        let mut slot = *self;
+        slot.rank = dims.len();
+        slot.dims[..slot.rank].copy_from_slice(&dims);
+        slot.strides[..slot.rank].copy_from_slice(&strides);
+        Some(slot)
+    }
+}
+
+impl RowSlot {
+    pub(crate) fn new(tensor: &Tensor) -> Option<Self> {
+        let (rows, cols, pitch) = tensor.as_rows()?;
+        Some(Self {
+            space: tensor.space,
+            offset: tensor.offset as usize,
+            element: tensor.dtype.size(),
+            rows,
+            cols,
+            pitch,
+        })
+    }
+}
+
+/// Where the spaces of a bound plan lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory<'a> {
+    arena: *mut u8,
+    state: *mut u8,
+    weights: &'a [u8],
+    life: PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: a `Memory` is a mutable borrow of the arena; threads that share one write disjoint parts of it, as
+// the kernels that they run promise.
+unsafe impl Send for Memory<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Memory<'_> {}
+
+impl<'a> Memory<'a> {
+    /// `arena` holds the working buffer and, after it, the state; the plan was checked against both lengths.
+    pub(crate) fn new(arena: &'a mut [u8], arena_bytes: usize, weights: &'a [u8]) -> Self {
+        let (arena, state) = arena.split_at_mut(arena_bytes);
+        Self { arena: arena.as_mut_ptr(), state: state.as_mut_ptr(), weights, life: PhantomData }
+    }
+
+    fn base(&self, space: Space) -> *mut u8 {
+        match space {
+            Space::Arena => self.arena,
+            Space::State => self.state,
+            Space::Weights => self.weights.as_ptr().cast_mut(),
+        }
+    }
+
+    /// A slot to read.
+    pub(crate) fn view<T: Element>(&self, slot: &Slot) -> View<'a, T> {
+        assert_eq!(size_of::<T>(), slot.element, "a slot is read as its own type");
+        let mut dims = [1usize; coulter_plan::MAX_RANK];
+        let mut strides = [0isize; coulter_plan::MAX_RANK];
+        for i in 0..slot.rank {
+            (dims[i], strides[i]) = (slot.dims[i] as usize, slot.strides[i] as isize);
+        }
+        // SAFETY: the slot comes from the plan that this memory is bound to, which proved the range.
+        unsafe {
+            let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
+            View::from_raw(ptr, &dims[..slot.rank], &strides[..slot.rank])
+        }
+    }
+
+    /// A slot to write.
+    pub(crate) fn view_mut<T: Element>(&self, slot: &Slot) -> ViewMut<'a, T> {
+        assert_eq!(size_of::<T>(), slot.element, "a slot is written as its own type");
+        let mut dims = [1usize; coulter_plan::MAX_RANK];
+        let mut strides = [0isize; coulter_plan::MAX_RANK];
+        for i in 0..slot.rank {
+            (dims[i], strides[i]) = (slot.dims[i] as usize, slot.strides[i] as isize);
+        }
+        // SAFETY: as in `view`; a parsed plan has no output in the weights, and a step's outputs overlap
+        // nothing else that the step touches unless its operator works in place.
+        unsafe {
+            let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
+            ViewMut::from_raw(ptr, &dims[..slot.rank], &strides[..slot.rank])
+        }
+    }
+
+    /// Rows to read.
+    pub(crate) fn rows<T: Element>(&self, slot: &RowSlot) -> Rows<'a, T> {
+        assert_eq!(size_of::<T>(), slot.element, "a slot is read as its own type");
+        // SAFETY: as in `view`.
+        unsafe {
+            let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
+            View::from_raw(ptr, &[slot.rows, slot.cols], &[slot.pitch as isize, 1]).rows().expect("rows are rows")
+        }
+    }
+
+    /// Rows to write.
+    pub(crate) fn rows_mut<T: Element>(&self, slot: &RowSlot) -> RowsMut<'a, T> {
+        assert_eq!(size_of::<T>(), slot.element, "a slot is written as its own type");
+        // SAFETY: as in `view_mut`.
+        unsafe {
+            let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
+            ViewMut::from_raw(ptr, &[slot.rows, slot.cols], &[slot.pitch as isize, 1]).rows().expect("rows are rows")
+        }
+    }
+
+    /// The elements of a dense slot.
+    pub(crate) fn slice<T: Element>(&self, slot: &Slot) -> &'a [T] {
+        let view = self.view::<T>(slot);
+        assert!(view.is_dense(), "only a dense slot is a slice");
+        // SAFETY: dense, in range, and not written by this step: only operators without in-place forms ask.
+        unsafe { core::slice::from_raw_parts(view.as_ptr(), view.len()) }
+    }
+
+    /// The elements of a dense slot, to write.
+    #[allow(clippy::mut_from_ref, reason = "a memory hands out disjoint parts, as the plan proved")]
+    pub(crate) fn slice_mut<T: Element>(&self, slot: &Slot) -> &'a mut [T] {
+        let view = self.view_mut::<T>(slot);
+        assert!(view.is_dense(), "only a dense slot is a slice");
+        // SAFETY: dense, in range, and a step's outputs overlap nothing else that it touches.
+        unsafe { core::slice::from_raw_parts_mut(view.as_ptr(), view.len()) }
+    }
+}
+
+/// Heap bytes aligned as plans and arenas need them.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+pub struct AlignedBytes {
+    blocks: alloc::vec::Vec<Block>,
+    len: usize,
+}
+
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Block([u8; 64]);
+
+#[cfg(feature = "alloc")]
+impl AlignedBytes {
+    /// Zeros.
+    pub fn zeroed(len: usize) -> Self {
+        Self { blocks: alloc::vec![Block([0; 64]); len.div_ceil(64)], len }
+    }
+
+    /// A copy of `bytes`.
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        let mut aligned = Self::zeroed(bytes.len());
+        aligned.copy_from_slice(bytes);
+        aligned
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl core::ops::Deref for AlignedBytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the blocks are `len` initialized bytes or more, without padding between them.
+        unsafe { core::slice::from_raw_parts(self.blocks.as_ptr().cast(), self.len) }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl core::ops::DerefMut for AlignedBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.blocks.as_mut_ptr().cast(), self.len) }
+    }
+}

@@ -1,0 +1,95 @@
+//! Decoding a step and choosing its kernel.
+
+use coulter_kernels::IsaSet;
+use coulter_plan::{DType, Dims, OpError, Plan, Step, Tensor};
+
+use crate::arena::{RowSlot, Slot};
+use crate::error::RunErrorKind;
+use crate::ops::Args;
+use crate::session::RunContext;
+
+/// What binding a step may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct BindContext<'p> {
+    /// The plan.
+    pub plan: Plan<'p>,
+    /// The step.
+    pub step: Step<'p>,
+    /// The instruction sets that may be used.
+    pub isas: IsaSet,
+}
+
+/// Runs a bound step.
+pub(crate) type RunFn = fn(&Args, &RunContext<'_>) -> Result<(), RunErrorKind>;
+
+/// A step, ready to run.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundStep {
+    pub(crate) run: RunFn,
+    pub(crate) args: Args,
+}
+
+impl BoundStep {
+    /// Fills a step table before binding.
+    pub const EMPTY: Self = Self { run: |_, _| Err(RunErrorKind::Internal), args: Args::None };
+}
+
+impl<'p> BindContext<'p> {
+    /// The step's parameters.
+    pub fn params<P: coulter_plan::ops::Params>(&self) -> Result<P, OpError> {
+        coulter_plan::ops::read(self.step.params)
+    }
+
+    /// Input `i`, which must be there.
+    pub fn input(&self, i: usize) -> Result<Tensor, OpError> {
+        self.step.operands.input(i).ok_or(OpError::Arity)
+    }
+
+    /// Output `i`, which must be there.
+    pub fn output(&self, i: usize) -> Result<Tensor, OpError> {
+        self.step.operands.output(i).ok_or(OpError::Arity)
+    }
+
+    /// Input `i` as a slot.
+    pub fn input_slot(&self, i: usize, dtype: DType) -> Result<Slot, OpError> {
+        typed(self.input(i)?, dtype).map(|t| Slot::new(&t))
+    }
+
+    /// Input `i` as a slot, if it is there.
+    pub fn optional_slot(&self, i: usize, dtype: DType) -> Result<Option<Slot>, OpError> {
+        self.step.operands.input(i).map(|t| typed(t, dtype).map(|t| Slot::new(&t))).transpose()
+    }
+
+    /// Output `i` as a slot.
+    pub fn output_slot(&self, i: usize, dtype: DType) -> Result<Slot, OpError> {
+        typed(self.output(i)?, dtype).map(|t| Slot::new(&t))
+    }
+
+    /// Input `i` as rows.
+    pub fn input_rows(&self, i: usize, dtype: DType) -> Result<RowSlot, OpError> {
+        RowSlot::new(&typed(self.input(i)?, dtype)?).ok_or(OpError::Layout)
+    }
+
+    /// Input `i` as rows, if it is there.
+    pub fn optional_rows(&self, i: usize, dtype: DType) -> Result<Option<RowSlot>, OpError> {
+        let rows = |t| RowSlot::new(&typed(t, dtype)?).ok_or(OpError::Layout);
+        self.step.operands.input(i).map(rows).transpose()
+    }
+
+    /// Output `i` as rows.
+    pub fn output_rows(&self, i: usize, dtype: DType) -> Result<RowSlot, OpError> {
+        RowSlot::new(&typed(self.output(i)?, dtype)?).ok_or(OpError::Layout)
+    }
+}
+
+fn typed(tensor: Tensor, dtype: DType) -> Result<Tensor, OpError> {
+    if tensor.dtype == dtype { Ok(tensor) } else { Err(OpError::Type) }
+}
+
+/// Dimensions of a tensor of rank 4: N, H, W, C.
+pub(crate) fn nhwc(dims: &Dims<u32>) -> Result<[usize; 4], OpError> {
+    match dims[..] {
+        [n, h, w, c] => Ok([n, h, w, c].map(|d| d as usize)),
+        _ => Err(OpError::Shape),
+    }
+}

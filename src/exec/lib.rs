@@ -1,0 +1,33 @@
+//! Binds a plan to memory and kernels, and runs it.
+//!
+//! [`Session::bind`] decodes every step of a [`Plan`](coulter_plan::Plan) once, chooses its kernel for this
+//! processor and keeps both in a flat list; [`Session::run`] walks that list over one arena. Nothing is
+//! allocated, locked or looked up while it runs. A [`Resolver`] names the operators that are linked in: hosts
+//! take [`Resolver::ALL`], firmware lists its own.
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod arena;
+mod bind;
+mod error;
+mod external;
+pub mod ops;
+mod resolver;
+mod session;
+#[cfg(feature = "std")]
+pub mod threads;
+
+pub use arena::{Memory, RowSlot, Slot};
+pub use bind::{BindContext, BoundStep};
+pub use error::{BindError, RunError, RunErrorKind};
+pub use external::{External, ExternalTensor, ExternalTensorMut};
+pub use resolver::{Operator, Resolver};
+pub use session::{Clock, Observer, Progress, Session, SessionOptions, Values};
+
+#[cfg(feature = "alloc")]
+pub use arena::AlignedBytes;

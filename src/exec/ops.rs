@@ -1,0 +1,43 @@
+//! One file an operator: `Args`, what its bound step keeps; `bind`, which decodes and checks; `run`.
+
+use coulter_plan::{OpCode, OpError, for_each_op};
+
+use crate::bind::{BindContext, BoundStep};
+use crate::error::RunErrorKind;
+use crate::resolver::Operator;
+use crate::session::RunContext;
+
+macro_rules! declare {
+    ($(($number:literal, $module:ident, $variant:ident),)*) => {
+        $(pub mod $module;)*
+
+        /// What a bound step keeps: plain data, so that naming a type here links no code.
+        #[derive(Clone, Copy, Debug)]
+        #[non_exhaustive]
+        pub enum Args {
+            /// Of a table entry that is not bound.
+            None,
+            $(#[doc = concat!("Of [`", stringify!($module), "`].")] $variant($module::Args),)*
+        }
+
+        $(impl $module::Args {
+            /// This operator's entry of a resolver.
+            pub const OPERATOR: Operator = {
+                fn bind(context: &BindContext<'_>) -> Result<BoundStep, OpError> {
+                    Ok(BoundStep { run, args: Args::$variant($module::bind(context)?) })
+                }
+                fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+                    match args {
+                        Args::$variant(args) => $module::run(args, context),
+                        _ => Err(RunErrorKind::Internal),
+                    }
+                }
+                Operator { code: OpCode::$variant, bind }
+            };
+        })*
+
+        /// Every operator's entry.
+        pub(crate) const ALL: &[Operator] = &[$($module::Args::OPERATOR),*];
+    };
+}
+for_each_op!(declare);

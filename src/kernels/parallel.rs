@@ -1,0 +1,32 @@
+//! How kernels split their work.
+
+/// Runs tasks side by side. Implementations may run them in any order and on any thread; kernels split their
+/// work so that results do not depend on it.
+pub trait Parallel: Sync {
+    /// How many tasks can run at the same time.
+    fn threads(&self) -> usize;
+
+    /// Calls `task(0)`, …, `task(tasks − 1)`, and returns when all have returned.
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync));
+}
+
+/// Everything on the calling thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SingleThread;
+
+impl Parallel for SingleThread {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..tasks).for_each(task);
+    }
+}
+
+/// The share of `0..len` that falls to `task` of `tasks`, in multiples of `unit`.
+pub fn share(len: usize, unit: usize, task: usize, tasks: usize) -> core::ops::Range<usize> {
+    let units = len.div_ceil(unit);
+    let at = |t: usize| (units * t / tasks * unit).min(len);
+    at(task)..at(task + 1)
+}

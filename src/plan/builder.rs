@@ -1,0 +1,241 @@
+//! Writes plans. The writer lays out bytes; it does not judge them: [`crate::Plan::parse`] does.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::dtype::DType;
+use crate::format::{
+    ALIGN, HEADER_BYTES, MAGIC, MAJOR, MINOR, NONE, SECTION_ENTRY_BYTES, STEP_BYTES, SectionKind, TENSOR_BYTES,
+};
+use crate::ops::Params;
+use crate::tensor::{MAX_RANK, Space};
+
+/// Index of a tensor of the plan being built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TensorId(pub u32);
+
+/// A tensor to be added; see [`crate::Tensor`].
+#[derive(Clone, Debug)]
+pub struct NewTensor<'a> {
+    /// Name, or empty.
+    pub name: &'a str,
+    /// Element type.
+    pub dtype: DType,
+    /// Where it lies.
+    pub space: Space,
+    /// Byte offset of its first element.
+    pub offset: u64,
+    /// Dimensions.
+    pub dims: &'a [u32],
+    /// Strides in elements; `None` for dense.
+    pub strides: Option<&'a [i32]>,
+}
+
+/// Collects the parts of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct PlanBuilder {
+    arena_bytes: u64,
+    state_bytes: u64,
+    name: u32,
+    tensors: Vec<u8>,
+    steps: Vec<u8>,
+    operands: Vec<u8>,
+    params: Vec<u8>,
+    inputs: Vec<u8>,
+    outputs: Vec<u8>,
+    strings: Vec<u8>,
+    weights: Vec<u8>,
+    fallback: Vec<u8>,
+    golden: Vec<u8>,
+    checksums: Vec<u8>,
+    metadata: Vec<u8>,
+}
+
+impl PlanBuilder {
+    /// An empty plan of a model with this name.
+    pub fn new(name: &str) -> Self {
+        let mut builder = Self::default();
+        builder.name = builder.string(name);
+        builder
+    }
+
+    /// Sets the sizes of the arena and of the state, in bytes.
+    pub fn memory(&mut self, arena_bytes: u64, state_bytes: u64) {
+        (self.arena_bytes, self.state_bytes) = (arena_bytes, state_bytes);
+    }
+
+    /// Adds a constant and gives its offset in the weights.
+    pub fn weights(&mut self, bytes: &[u8]) -> u64 {
+        let at = self.weights.len().next_multiple_of(ALIGN);
+        self.weights.resize(at, 0);
+        self.weights.extend_from_slice(bytes);
+        at as u64
+    }
+
+    /// Adds a sub-model of a fallback step and gives its offset.
+    pub fn fallback(&mut self, bytes: &[u8]) -> u32 {
+        let at = self.fallback.len().next_multiple_of(ALIGN);
+        self.fallback.resize(at, 0);
+        self.fallback.extend_from_slice(bytes);
+        at as u32
+    }
+
+    /// Adds a tensor.
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_RANK`] dimensions.
+    pub fn tensor(&mut self, tensor: &NewTensor<'_>) -> TensorId {
+        let id = TensorId((self.tensors.len() / TENSOR_BYTES) as u32);
+        let rank = tensor.dims.len();
+        let mut dims = [0u32; MAX_RANK];
+        let mut strides = [0i32; MAX_RANK];
+        dims[..rank].copy_from_slice(tensor.dims);
+        match tensor.strides {
+            Some(given) => strides[..rank].copy_from_slice(given),
+            None => {
+                let mut stride = 1;
+                for i in (0..rank).rev() {
+                    strides[i] = stride;
+                    stride = stride.wrapping_mul(dims[i] as i32);
+                }
+            }
+        }
+        let name = self.string(tensor.name);
+        let out = &mut self.tensors;
+        out.extend([tensor.dtype as u8, rank as u8, tensor.space as u8, 0]);
+        out.extend(name.to_le_bytes());
+        out.extend(NONE.to_le_bytes());
+        out.extend(0u32.to_le_bytes());
+        out.extend(tensor.offset.to_le_bytes());
+        dims.iter().for_each(|d| out.extend(d.to_le_bytes()));
+        strides.iter().for_each(|s| out.extend(s.to_le_bytes()));
+        out.extend([0; 8]);
+        id
+    }
+
+    /// Adds a step.
+    pub fn step<P: Params>(
+        &mut self,
+        name: &str,
+        params: &P,
+        inputs: &[Option<TensorId>],
+        outputs: &[Option<TensorId>],
+        macs: u64,
+    ) {
+        let name = self.string(name);
+        let operands = (self.operands.len() / 4) as u32;
+        for id in inputs.iter().chain(outputs) {
+            self.operands.extend(id.map_or(NONE, |id| id.0).to_le_bytes());
+        }
+        let at = self.params.len() as u32;
+        params.write(&mut |word| self.params.extend(word.to_le_bytes()));
+        let length = self.params.len() as u32 - at;
+        let out = &mut self.steps;
+        out.extend((P::CODE as u16).to_le_bytes());
+        out.extend([inputs.len() as u8, outputs.len() as u8]);
+        for word in [operands, at, length, name, 0] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(macs.to_le_bytes());
+        debug_assert_eq!(out.len() % STEP_BYTES, 0);
+    }
+
+    /// Adds a graph input.
+    pub fn input(&mut self, name: &str, tensor: TensorId) {
+        let name = self.string(name);
+        self.inputs.extend([tensor.0, name].iter().flat_map(|w| w.to_le_bytes()));
+    }
+
+    /// Adds a graph output.
+    pub fn output(&mut self, name: &str, tensor: TensorId) {
+        let name = self.string(name);
+        self.outputs.extend([tensor.0, name].iter().flat_map(|w| w.to_le_bytes()));
+    }
+
+    /// Adds a golden case: the bytes of every input, then of every output. `tolerance` holds for all cases.
+    pub fn golden(&mut self, tolerance: f32, parts: &[&[u8]]) {
+        if self.golden.is_empty() {
+            self.golden.resize(ALIGN, 0);
+        }
+        let count = u32::from_le_bytes([self.golden[0], self.golden[1], self.golden[2], self.golden[3]]) + 1;
+        self.golden[..4].copy_from_slice(&count.to_le_bytes());
+        self.golden[4..8].copy_from_slice(&tolerance.to_le_bytes());
+        for part in parts {
+            self.golden.extend_from_slice(part);
+            self.golden.resize(self.golden.len().next_multiple_of(ALIGN), 0);
+        }
+    }
+
+    /// Sets the checksum of every step's outputs in the first golden case.
+    pub fn checksums(&mut self, checksums: &[u32]) {
+        self.checksums = checksums.iter().flat_map(|c| c.to_le_bytes()).collect();
+    }
+
+    /// Sets the JSON metadata.
+    pub fn metadata(&mut self, json: String) {
+        self.metadata = json.into_bytes();
+    }
+
+    /// Lays the parts out. `hash` is given the file, with zeros in place of the hash, and returns its SHA-256.
+    pub fn finish(self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> Vec<u8> {
+        let counts = [self.inputs.len(), self.outputs.len()].map(|n| (n / crate::format::PORT_BYTES) as u32);
+        let ports = [self.inputs, self.outputs].concat();
+        let sections = [
+            (SectionKind::Tensors, self.tensors),
+            (SectionKind::Steps, self.steps),
+            (SectionKind::Operands, self.operands),
+            (SectionKind::Params, self.params),
+            (SectionKind::Ports, ports),
+            (SectionKind::Strings, self.strings),
+            (SectionKind::Metadata, self.metadata),
+            (SectionKind::Checksums, self.checksums),
+            (SectionKind::Weights, self.weights),
+            (SectionKind::Fallback, self.fallback),
+            (SectionKind::Golden, self.golden),
+        ];
+        let present = || sections.iter().filter(|(_, body)| !body.is_empty());
+        let count = present().count();
+        let mut file = Vec::new();
+        file.extend(MAGIC);
+        file.extend(MAJOR.to_le_bytes());
+        file.extend(MINOR.to_le_bytes());
+        file.extend((count as u32).to_le_bytes());
+        file.extend(0u64.to_le_bytes());
+        file.extend(self.arena_bytes.to_le_bytes());
+        file.extend(self.state_bytes.to_le_bytes());
+        for word in [counts[0], counts[1], self.name] {
+            file.extend(word.to_le_bytes());
+        }
+        file.resize(HEADER_BYTES, 0);
+        let mut at = (HEADER_BYTES + count * SECTION_ENTRY_BYTES).next_multiple_of(ALIGN);
+        for (kind, body) in present() {
+            file.extend((*kind as u32).to_le_bytes());
+            file.extend(0u32.to_le_bytes());
+            file.extend((at as u64).to_le_bytes());
+            file.extend((body.len() as u64).to_le_bytes());
+            at = (at + body.len()).next_multiple_of(ALIGN);
+        }
+        for (_, body) in present() {
+            file.resize(file.len().next_multiple_of(ALIGN), 0);
+            file.extend_from_slice(body);
+        }
+        let length = file.len() as u64;
+        file[16..24].copy_from_slice(&length.to_le_bytes());
+        let hash = hash(&file);
+        file[crate::format::HASH_RANGE].copy_from_slice(&hash);
+        file
+    }
+
+    /// Stores a name once and gives its place.
+    fn string(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return NONE;
+        }
+        let mut needle = Vec::with_capacity(text.len() + 1);
+        needle.extend(text.bytes().map(|b| if b == 0 { b' ' } else { b }));
+        needle.push(0);
+        let at = self.strings.len() as u32;
+        self.strings.extend(needle);
+        at
+    }
+}
