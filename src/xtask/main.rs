@@ -1,1 +1,45 @@
-fn main() {}
+//! Automation of the project: `cargo xtask VERB`.
+
+mod ci;
+mod cross;
+mod dist;
+mod docs;
+mod fmt;
+mod process;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask VERB
+
+  ci              every check: formatting, clippy, docs, cross, tests
+  fmt [--check]   rustfmt over every file under version control
+  cross           no_std builds for thumbv7em, kernel and executor tests under qemu-aarch64
+  docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
+  dist [TRIPLE]   static, stripped coulter and coulter-rt under target/dist/TRIPLE";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["ci"] => ci::run(),
+        ["fmt"] => fmt::run(false),
+        ["fmt", "--check"] => fmt::run(true),
+        ["cross"] => cross::run().map(|counts| println!("{counts}")),
+        ["docs"] => docs::run(false),
+        ["docs", "--check"] => docs::run(true),
+        ["dist"] => dist::run("x86_64-unknown-linux-gnu"),
+        ["dist", triple] => dist::run(triple),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

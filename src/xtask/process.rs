@@ -1,0 +1,102 @@
+//! Running other programs.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// What went wrong, for a person.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Tests that passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Passed.
+    pub passed: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+impl Counts {
+    /// Reads a closing line of cargo's test harness: `test result: ok. 3 passed; 0 failed; …`.
+    pub fn of_line(line: &str) -> Option<Self> {
+        let rest = line.trim().strip_prefix("test result: ")?;
+        let number = |word: &str| {
+            let before = rest.split(word).next()?;
+            before.trim_end().rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        Some(Self { passed: number("passed")?, failed: number("failed")? })
+    }
+}
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).map(PathBuf::from).unwrap_or(here)
+}
+
+/// Where cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The cargo that runs this.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Runs a program to its end.
+pub fn run(what: &str, command: &mut Command) -> Result<()> {
+    println!("== {what}");
+    let status = command.stdin(Stdio::null()).status().map_err(|e| format!("{what}: cannot start: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{what}: {status}")) }
+}
+
+/// Runs tests, passing their output on, and counts them. A run that ends badly without a failed test counts as one.
+pub fn run_tests(what: &str, command: &mut Command) -> Result<Counts> {
+    println!("== {what}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("{what}: cannot start: {e}"))?;
+    let mut counts = Counts::default();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+            println!("{line}");
+            counts += Counts::of_line(&line).unwrap_or_default();
+        }
+    }
+    let status = child.wait().map_err(|e| format!("{what}: {e}"))?;
+    if !status.success() && counts.failed == 0 {
+        counts.failed = 1;
+        println!("{what}: {status}");
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_come_from_the_closing_line() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(Counts::of_line(line), Some(Counts { passed: 12, failed: 3 }));
+        assert_eq!(Counts::of_line("test ops::conv ... ok"), None);
+    }
+}
