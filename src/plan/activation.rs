@@ -1,6 +1,6 @@
 //! Elementwise functions of one value: a step of their own, or the end of another step's epilogue.
 
-use crate::{field_enum, params};
+use crate::{DType, OpError, field_enum, params};
 
 field_enum! {
     /// Which function; `a` and `b` are the two constants of [`Activation`].
@@ -8,7 +8,7 @@ field_enum! {
     pub enum ActivationKind {
         /// x
         Identity = 0,
-        /// min(max(x, a), b); ReLU is `a = 0, b = +∞`, ReLU6 `a = 0, b = 6`.
+        /// min(max(x, a), b); ReLU is `a = 0, b = +∞`, ReLU6 `a = 0, b = 6`. Neither is NaN; where a > b it is b.
         Clamp = 1,
         /// 1 / (1 + e⁻ˣ)
         Sigmoid = 2,
@@ -108,5 +108,16 @@ impl Activation {
     /// A function without constants.
     pub const fn new(kind: ActivationKind) -> Self {
         Self { kind, a: 0.0, b: 0.0 }
+    }
+
+    /// Bounds of a clamp are numbers.
+    pub(crate) fn check(&self) -> Result<(), OpError> {
+        let bounds_are_numbers = !self.a.is_nan() && !self.b.is_nan();
+        if self.kind != ActivationKind::Clamp || bounds_are_numbers { Ok(()) } else { Err(OpError::Params) }
+    }
+
+    /// As [`Activation::check`], where only f32 results have one.
+    pub(crate) fn check_for(&self, dtype: DType) -> Result<(), OpError> {
+        if dtype == DType::F32 || self.kind == ActivationKind::Identity { self.check() } else { Err(OpError::Type) }
     }
 }

@@ -1,5 +1,6 @@
 //! Writes plans. The writer lays out bytes; it does not judge them: [`crate::Plan::parse`] does.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -9,6 +10,7 @@ use crate::format::{
 };
 use crate::ops::Params;
 use crate::tensor::{MAX_RANK, Space};
+use crate::validate::MAX_NAME;
 
 /// Index of a tensor of the plan being built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +46,7 @@ pub struct PlanBuilder {
     inputs: Vec<u8>,
     outputs: Vec<u8>,
     strings: Vec<u8>,
+    names: BTreeMap<String, u32>,
     weights: Vec<u8>,
     fallback: Vec<u8>,
     golden: Vec<u8>,
@@ -59,9 +62,10 @@ impl PlanBuilder {
         builder
     }
 
-    /// Sets the sizes of the arena and of the state, in bytes.
+    /// Sets the sizes of the arena and of the state, in bytes, rounded up to [`ALIGN`].
     pub fn memory(&mut self, arena_bytes: u64, state_bytes: u64) {
-        (self.arena_bytes, self.state_bytes) = (arena_bytes, state_bytes);
+        let round = |bytes: u64| bytes.next_multiple_of(ALIGN as u64);
+        (self.arena_bytes, self.state_bytes) = (round(arena_bytes), round(state_bytes));
     }
 
     /// Adds a constant and gives its offset in the weights.
@@ -226,16 +230,20 @@ impl PlanBuilder {
         file
     }
 
-    /// Stores a name once and gives its place.
+    /// Stores a name once and gives its place. Zeros become spaces; what is too long is cut.
     fn string(&mut self, text: &str) -> u32 {
         if text.is_empty() {
             return NONE;
         }
-        let mut needle = Vec::with_capacity(text.len() + 1);
-        needle.extend(text.bytes().map(|b| if b == 0 { b' ' } else { b }));
-        needle.push(0);
+        let mut text = text.replace('\0', " ");
+        text.truncate(text.floor_char_boundary(MAX_NAME));
+        if let Some(&at) = self.names.get(&text) {
+            return at;
+        }
         let at = self.strings.len() as u32;
-        self.strings.extend(needle);
+        self.strings.extend(text.bytes());
+        self.strings.push(0);
+        self.names.insert(text, at);
         at
     }
 }

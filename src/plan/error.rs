@@ -16,9 +16,10 @@ pub enum OpError {
     Shape,
     /// Strides of an operand are not ones this operator can walk.
     Layout,
-    /// A weight operand does not lie in the weights section.
+    /// A weight operand does not lie in the weights section (aligned), scratch not in the arena, or an output in the
+    /// weights section.
     Storage,
-    /// Output and input share memory in a way this operator does not allow.
+    /// What a step writes shares memory with another operand in a way this operator does not allow, or with itself.
     Alias,
 }
 
@@ -30,8 +31,8 @@ impl core::fmt::Display for OpError {
             OpError::Type => "an operand has an element type that the operator does not take",
             OpError::Shape => "shapes of operands and parameters do not fit",
             OpError::Layout => "an operand's strides are not ones the operator can walk",
-            OpError::Storage => "a weight operand does not lie in the weights section",
-            OpError::Alias => "output and input share memory",
+            OpError::Storage => "a weight, scratch or output operand lies in a space where it may not",
+            OpError::Alias => "an output shares memory with another operand or with itself",
         })
     }
 }
@@ -62,9 +63,10 @@ pub enum PlanError {
     },
     /// A header field holds a value that is not allowed.
     Header,
-    /// A section is missing, twice there, overlapping, misaligned, outside the file or of odd size.
+    /// The section of this kind is missing, twice there, overlapping, misaligned, outside the file, of odd size, or
+    /// not UTF-8 where it must be.
     Section(u32),
-    /// A name is outside the strings or not UTF-8.
+    /// No name begins at this place of the strings, or it is longer than 1023 bytes.
     Name(u32),
     /// A tensor record is invalid: type, rank, dims, strides, or range outside its space.
     Tensor(u32),
@@ -84,11 +86,12 @@ pub enum PlanError {
         /// What is wrong.
         cause: OpError,
     },
-    /// A step record refers to operands or parameters outside their sections.
+    /// A step record refers to tensors, operands or parameters that are not there or not in order, or a reserved
+    /// field is not zero.
     StepRecord(u32),
     /// A graph input or output is invalid.
     Port(u32),
-    /// A golden case does not fit the graph's inputs and outputs.
+    /// Golden cases, of which the header tells so many, do not fit the graph's inputs and outputs.
     Golden(u32),
 }
 
@@ -107,16 +110,16 @@ impl core::fmt::Display for PlanError {
                 write!(f, "the header tells {expected} bytes, there are {found}: the file was cut or extended")
             }
             PlanError::Header => f.write_str("a header field holds a value that is not allowed"),
-            PlanError::Section(kind) => write!(f, "section {kind} is missing, repeated or out of place"),
-            PlanError::Name(at) => write!(f, "the name at {at} is outside the strings or not UTF-8"),
+            PlanError::Section(kind) => write!(f, "section {kind:#x} is missing, repeated, out of place or malformed"),
+            PlanError::Name(at) => write!(f, "no name begins at {at}, or it is too long"),
             PlanError::Tensor(index) => write!(f, "tensor {index} is invalid"),
             PlanError::UnknownOp { step, code } => {
                 write!(f, "step {step} has operator number {code}, which this reader does not know")
             }
             PlanError::Step { step, op, cause } => write!(f, "step {step} ({}): {cause}", op.name()),
-            PlanError::StepRecord(step) => write!(f, "the record of step {step} points outside its sections"),
+            PlanError::StepRecord(step) => write!(f, "the record of step {step} does not refer to what is there"),
             PlanError::Port(index) => write!(f, "graph input or output {index} is invalid"),
-            PlanError::Golden(index) => write!(f, "golden case {index} does not fit the graph's inputs and outputs"),
+            PlanError::Golden(index) => write!(f, "{index} golden cases do not fit the graph's inputs and outputs"),
         }
     }
 }

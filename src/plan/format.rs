@@ -50,5 +50,27 @@ pub enum SectionKind {
     Metadata = 0x8000_0001,
 }
 
+impl SectionKind {
+    /// All of them.
+    pub const ALL: [SectionKind; 11] = [
+        SectionKind::Tensors,
+        SectionKind::Steps,
+        SectionKind::Operands,
+        SectionKind::Params,
+        SectionKind::Ports,
+        SectionKind::Strings,
+        SectionKind::Weights,
+        SectionKind::Fallback,
+        SectionKind::Golden,
+        SectionKind::Checksums,
+        SectionKind::Metadata,
+    ];
+
+    /// The kind stored as `number`.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u32 == number)
+    }
+}
+
 /// Where the header holds the file's SHA-256.
 pub const HASH_RANGE: core::ops::Range<usize> = 64..96;

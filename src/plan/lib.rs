@@ -16,6 +16,7 @@
 extern crate alloc;
 
 pub mod activation;
+mod alias;
 #[cfg(feature = "alloc")]
 pub mod builder;
 mod dtype;
@@ -23,6 +24,7 @@ mod error;
 pub mod format;
 pub mod ops;
 mod plan;
+mod rules;
 mod tensor;
 mod validate;
 pub mod words;
@@ -32,4 +34,4 @@ pub use dtype::DType;
 pub use error::{OpError, PlanError};
 pub use ops::OpCode;
 pub use plan::{GoldenCase, Operands, Plan, Port, Step};
-pub use tensor::{Dims, Space, Tensor, MAX_RANK};
+pub use tensor::{Dims, MAX_RANK, Space, Tensor};

@@ -58,6 +58,17 @@ macro_rules! declare {
                 match self { $(OpCode::$variant => stringify!($module),)* }
             }
 
+            /// Inputs that output 0 may coincide with: same type, space, offset, dims and strides. Otherwise, and
+            /// with all other operators, a step's outputs share no byte with its inputs.
+            pub const fn in_place(self) -> &'static [usize] {
+                match self { $(OpCode::$variant => $module::IN_PLACE,)* }
+            }
+
+            /// The input that is room to work in: the step writes it, so it shares no byte with any other operand.
+            pub const fn scratch(self) -> Option<usize> {
+                match self { $(OpCode::$variant => $module::SCRATCH,)* }
+            }
+
             /// Checks parameters and operands of a step.
             pub(crate) fn check(self, params: &[u8], operands: &Operands<'_>) -> Result<(), OpError> {
                 match self { $(OpCode::$variant => $module::check(&read(params)?, operands),)* }

@@ -2,7 +2,7 @@
 
 use crate::dtype::DType;
 use crate::error::PlanError;
-use crate::format::{HEADER_BYTES, NONE, PORT_BYTES, STEP_BYTES, TENSOR_BYTES};
+use crate::format::{ALIGN, HEADER_BYTES, NONE, PORT_BYTES, STEP_BYTES, TENSOR_BYTES};
 use crate::ops::OpCode;
 use crate::tensor::{Dims, MAX_RANK, Space, Tensor};
 use crate::validate;
@@ -44,7 +44,7 @@ impl<'a> Plan<'a> {
         self.bytes
     }
 
-    /// Bytes of arena that a session needs, aligned to [`crate::format::ALIGN`].
+    /// Bytes of arena that a session needs, aligned to [`ALIGN`].
     pub fn arena_bytes(&self) -> usize {
         u64_at(self.bytes, 24) as usize
     }
@@ -203,11 +203,10 @@ impl<'a> GoldenCase<'a> {
 
     fn part(&self, wanted: usize) -> &'a [u8] {
         let ports = self.plan.input_count() + self.plan.output_count();
-        let mut at = crate::format::ALIGN;
-        for k in 0..self.index * ports + wanted {
-            at += port_bytes(&self.plan.port(k % ports)).next_multiple_of(crate::format::ALIGN);
-        }
-        &self.plan.sections.golden[at..][..port_bytes(&self.plan.port(wanted))]
+        let padded = |k| port_bytes(&self.plan.port(k)).next_multiple_of(ALIGN);
+        let case: usize = (0..ports).map(padded).sum();
+        let before: usize = (0..wanted).map(padded).sum();
+        &self.plan.sections.golden[ALIGN + self.index * case + before..][..port_bytes(&self.plan.port(wanted))]
     }
 }
 
@@ -280,6 +279,11 @@ impl Operands<'_> {
     /// Output `i`, unless it is left out.
     pub fn output(&self, i: usize) -> Option<Tensor> {
         tensor_at(self.tensors, self.output_index(i)?)
+    }
+
+    /// Operand `i`, the inputs coming first, unless it is left out.
+    pub(crate) fn at(&self, i: usize) -> Option<Tensor> {
+        tensor_at(self.tensors, self.index(i)?)
     }
 
     fn index(&self, i: usize) -> Option<usize> {

@@ -2,7 +2,8 @@
 //! one with stride 0. The output may be an operand of the same strides. Comparisons give bool.
 //! Types: f32, i32, i64 for arithmetic and comparisons; bool for And, Or, Xor, Equal. Integer division truncates,
 //! and by zero gives zero; integer overflow wraps.
-use crate::{Activation, OpError, Operands, field_enum, params};
+use crate::rules;
+use crate::{Activation, DType, OpError, Operands, field_enum, params};
 
 field_enum! {
     /// Which function.
@@ -58,6 +59,34 @@ params! {
     }
 }
 
-pub(super) fn check(_params: &Params, _operands: &Operands<'_>) -> Result<(), OpError> {
-    Ok(())
+/// Inputs that output 0 may coincide with; see [`crate::OpCode::in_place`].
+pub const IN_PLACE: &[usize] = &[0, 1];
+/// The input that the step writes; see [`crate::OpCode::scratch`].
+pub const SCRATCH: Option<usize> = None;
+
+impl Kind {
+    /// Whether the result is a truth value.
+    pub fn is_comparison(self) -> bool {
+        matches!(self, Kind::Equal | Kind::Less | Kind::LessEqual | Kind::Greater | Kind::GreaterEqual)
+    }
+
+    /// Whether operands and result are truth values.
+    pub fn is_logical(self) -> bool {
+        matches!(self, Kind::And | Kind::Or | Kind::Xor)
+    }
+}
+
+pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpError> {
+    rules::arity(operands, 2..=2, 1..=1)?;
+    let (a, b, y) = (rules::input(operands, 0)?, rules::input(operands, 1)?, rules::output(operands, 0)?);
+    let taken = match a.dtype {
+        DType::Bool => params.kind.is_logical() || params.kind == Kind::Equal,
+        DType::F32 | DType::I32 | DType::I64 => !params.kind.is_logical(),
+        _ => false,
+    };
+    let given = if params.kind.is_comparison() { DType::Bool } else { a.dtype };
+    rules::ensure(taken && b.dtype == a.dtype && y.dtype == given, OpError::Type)?;
+    rules::same_dims(&a, &y)?;
+    rules::same_dims(&b, &y)?;
+    params.activation.check_for(y.dtype)
 }

@@ -1,8 +1,10 @@
 //! Matrix product with constant weights.
 //!
 //! Inputs: `x [.., K]`, walked as rows; `weights`: one dimension, packed: panels of 16 output columns, each
-//! `[K][16]`, zeros past N; `bias`, padded to the panels, or none; `residual`, shaped as the output, or none.
-//! Output: `y [.., N]`, rows. y = activation(x·w + bias [+ residual]).
+//! `[K][16]`, zeros past N ([`packed_len`]); `bias`, padded to the panels ([`packed_bias_len`]), or none, both in
+//! the weights section; `residual`, shaped as the output, rows, or none.
+//! Output: `y [.., N]`, rows; it may be the residual. y = activation(x·w + bias [+ residual]).
+use crate::rules::{self, PANEL};
 use crate::{Activation, OpError, Operands, params};
 
 params! {
@@ -13,6 +15,34 @@ params! {
     }
 }
 
-pub(super) fn check(_params: &Params, _operands: &Operands<'_>) -> Result<(), OpError> {
-    Ok(())
+/// Inputs that output 0 may coincide with; see [`crate::OpCode::in_place`].
+pub const IN_PLACE: &[usize] = &[3];
+/// The input that the step writes; see [`crate::OpCode::scratch`].
+pub const SCRATCH: Option<usize> = None;
+
+/// Length of the packed weights of K inputs and N outputs; `None` on overflow.
+pub fn packed_len(k: u32, n: u32) -> Option<u64> {
+    u64::from(k).checked_mul(packed_bias_len(n))
+}
+
+/// Length of the packed bias of N outputs.
+pub fn packed_bias_len(n: u32) -> u64 {
+    u64::from(n).next_multiple_of(PANEL)
+}
+
+pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpError> {
+    rules::arity(operands, 2..=4, 1..=1)?;
+    let (x, y) = (rules::input_f32(operands, 0)?, rules::output_f32(operands, 0)?);
+    rules::rows(&x)?;
+    rules::rows(&y)?;
+    let (Some((&k, x_outer)), Some((&n, y_outer))) = (x.dims.split_last(), y.dims.split_last()) else {
+        return Err(OpError::Shape);
+    };
+    rules::ensure(x_outer == y_outer, OpError::Shape)?;
+    rules::packed(&rules::input(operands, 1)?, packed_len(k, n))?;
+    if let Some(bias) = operands.input(2) {
+        rules::packed(&bias, Some(packed_bias_len(n)))?;
+    }
+    rules::residual(operands, 3, &y)?;
+    params.activation.check()
 }

@@ -1,4 +1,11 @@
-//! Maximum or average over windows, NHWC. Input `x [N, H, W, C]`, output `y [N, OH, OW, C]`, both with rows of any pitch.
+//! Maximum or average over windows, NHWC. Input `x [N, H, W, C]`, output `y [N, OH, OW, C]`, both f32 with rows of any
+//! pitch, all but N at least 1.
+//!
+//! OH = (H + pad.top + pad.bottom − dilation·(kernel − 1) − 1) / stride + 1, rounded down, or with `ceil` rounded up,
+//! where windows that would begin at H + pad.top or later do not count; OW likewise. Every padding is less than the
+//! kernel's extent, dilation·(kernel − 1) + 1, which must fit into the padded input; a window has at most
+//! [`MAX_WINDOW`] elements.
+use crate::rules::{self, Window};
 use crate::{Activation, OpError, Operands, field_enum, params};
 
 field_enum! {
@@ -27,13 +34,35 @@ params! {
         pub dilation: [u32; 2],
         /// Padding: top, left, bottom, right.
         pub pad: [u32; 4],
-        /// Whether OH and OW are rounded up (windows then begin inside the padded input).
+        /// Whether OH and OW are rounded up (every window still begins before H + pad.top and W + pad.left).
         pub ceil: bool,
         /// Applied last.
         pub activation: Activation,
     }
 }
 
-pub(super) fn check(_params: &Params, _operands: &Operands<'_>) -> Result<(), OpError> {
-    Ok(())
+/// Inputs that output 0 may coincide with; see [`crate::OpCode::in_place`].
+pub const IN_PLACE: &[usize] = &[];
+/// The input that the step writes; see [`crate::OpCode::scratch`].
+pub const SCRATCH: Option<usize> = None;
+
+/// Most elements of a window.
+pub const MAX_WINDOW: u32 = 1 << 24;
+
+pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpError> {
+    rules::arity(operands, 1..=1, 1..=1)?;
+    let (x, y) = (rules::input_f32(operands, 0)?, rules::output_f32(operands, 0)?);
+    rules::rows(&x)?;
+    let [n, _, _, c] = rules::nhwc(&x)?;
+    let elements = params.kernel[0].checked_mul(params.kernel[1]);
+    rules::ensure(elements.is_some_and(|count| count <= MAX_WINDOW), OpError::Params)?;
+    let windows = Window::pair(rules::nhwc(&x)?, params.kernel, params.stride, params.dilation, params.pad);
+    let mut sizes = [0; 2];
+    for (size, window) in sizes.iter_mut().zip(windows) {
+        let extent = window.extent()?;
+        rules::ensure(window.pad.iter().all(|&pad| u64::from(pad) < extent), OpError::Params)?;
+        *size = if params.ceil { window.output_ceil()? } else { window.output()? };
+    }
+    rules::output_nhwc(&y, n, sizes[0], sizes[1], c)?;
+    params.activation.check()
 }
