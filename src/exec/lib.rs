@@ -12,6 +12,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[allow(dead_code, reason = "operators take it up one by one")]
+mod activation;
 mod arena;
 mod bind;
 mod error;

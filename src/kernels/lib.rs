@@ -8,10 +8,14 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod activation;
+pub mod activation_f32;
 pub mod isa;
+#[allow(dead_code, reason = "families take it up one by one")]
+mod lanes;
 pub mod parallel;
 mod view;
 
 pub use isa::{Isa, IsaSet};
 pub use parallel::{Parallel, SingleThread};
-pub use view::{Element, Rows, RowsMut, View, ViewMut, MAX_RANK};
+pub use view::{Element, MAX_RANK, Rows, RowsMut, View, ViewMut};
