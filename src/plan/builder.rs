@@ -38,7 +38,7 @@ pub struct NewTensor<'a> {
 pub struct PlanBuilder {
     arena_bytes: u64,
     state_bytes: u64,
-    name: u32,
+    name: Option<u32>,
     tensors: Vec<u8>,
     steps: Vec<u8>,
     operands: Vec<u8>,
@@ -58,7 +58,7 @@ impl PlanBuilder {
     /// An empty plan of a model with this name.
     pub fn new(name: &str) -> Self {
         let mut builder = Self::default();
-        builder.name = builder.string(name);
+        builder.name = Some(builder.string(name));
         builder
     }
 
@@ -207,7 +207,7 @@ impl PlanBuilder {
         file.extend(0u64.to_le_bytes());
         file.extend(self.arena_bytes.to_le_bytes());
         file.extend(self.state_bytes.to_le_bytes());
-        for word in [counts[0], counts[1], self.name] {
+        for word in [counts[0], counts[1], self.name.unwrap_or(NONE)] {
             file.extend(word.to_le_bytes());
         }
         file.resize(HEADER_BYTES, 0);

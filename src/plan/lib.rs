@@ -14,6 +14,8 @@
 
 #[cfg(any(feature = "alloc", test))]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod activation;
 mod alias;
@@ -26,6 +28,8 @@ pub mod ops;
 mod plan;
 mod rules;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod validate;
 pub mod words;
 

@@ -1,0 +1,11 @@
+//! Tests of the whole crate: plans are built, read back, mutated, and judged by a slow checker of their own.
+
+mod checker;
+mod hostile;
+mod mutations;
+mod operators;
+mod refusals;
+mod round_trip;
+mod samples;
+mod sharing;
+mod windows;

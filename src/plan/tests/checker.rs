@@ -1,0 +1,142 @@
+//! A second opinion on parsed plans: enumerates what tensors address instead of reasoning about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::vec::Vec;
+
+use crate::format::ALIGN;
+use crate::{OpCode, Plan, Space, Step, Tensor};
+
+/// Tensors with more elements are left to the reasoning.
+const MOST: usize = 20_000;
+
+/// First bytes of all elements in row-major order; `None` when there are too many.
+pub(super) fn addresses(tensor: &Tensor) -> Option<Vec<i128>> {
+    let count = tensor.dims.iter().map(|&d| u128::from(d)).product::<u128>();
+    if count > MOST as u128 {
+        return None;
+    }
+    let mut all = Vec::new();
+    let mut index = std::vec![0u32; tensor.dims.len()];
+    for _ in 0..count {
+        let steps = index.iter().zip(tensor.strides.iter()).map(|(&i, &s)| i128::from(i) * i128::from(s));
+        all.push(i128::from(tensor.offset) + steps.sum::<i128>() * tensor.dtype.size() as i128);
+        for (i, &dim) in index.iter_mut().zip(tensor.dims.iter()).rev() {
+            *i += 1;
+            if *i < dim {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    Some(all)
+}
+
+/// Every byte of every element.
+pub(super) fn bytes(tensor: &Tensor, addresses: &[i128]) -> Vec<i128> {
+    let size = tensor.dtype.size() as i128;
+    addresses.iter().flat_map(|&at| at..at + size).collect()
+}
+
+/// Panics where a parsed plan breaks a promise.
+pub(super) fn assert_sound(plan: &Plan<'_>) {
+    for index in 0..plan.tensor_count() {
+        let _ = plan.tensor_name(index);
+        assert_in_range(plan, &plan.tensor(index));
+    }
+    for step in plan.steps() {
+        assert!(step.name.len() <= 1023);
+        assert_sharing(&step);
+    }
+    for port in plan.inputs().chain(plan.outputs()) {
+        assert!(port.tensor.is_dense() && port.tensor.space == Space::Arena);
+    }
+    let mut seen = BTreeSet::new();
+    for port in plan.inputs() {
+        let Some(all) = addresses(&port.tensor) else { continue };
+        assert!(bytes(&port.tensor, &all).into_iter().all(|byte| seen.insert(byte)), "inputs overlap");
+    }
+    assert_texts(plan);
+    for case in 0..plan.golden_count() {
+        for (i, port) in plan.inputs().enumerate() {
+            assert_eq!(plan.golden(case).input(i).len(), port.tensor.len().unwrap() * port.tensor.dtype.size());
+        }
+        for (i, port) in plan.outputs().enumerate() {
+            assert_eq!(plan.golden(case).output(i).len(), port.tensor.len().unwrap() * port.tensor.dtype.size());
+        }
+    }
+}
+
+fn assert_texts(plan: &Plan<'_>) {
+    assert!(plan.name().len() <= 1023);
+    assert!(!plan.metadata().is_empty());
+    assert!(plan.checksum(0).is_none() || plan.checksum(plan.step_count() - 1).is_some());
+    assert!(plan.arena_bytes().is_multiple_of(ALIGN) && plan.state_bytes().is_multiple_of(ALIGN));
+    assert_eq!(plan.stored_hash().len(), 32);
+}
+
+fn assert_in_range(plan: &Plan<'_>, tensor: &Tensor) {
+    let length = match tensor.space {
+        Space::Arena => plan.arena_bytes(),
+        Space::Weights => plan.weights().len(),
+        Space::State => plan.state_bytes(),
+    } as i128;
+    let size = tensor.dtype.size() as i128;
+    assert!(i128::from(tensor.offset) <= length, "{tensor:?}");
+    for at in addresses(tensor).unwrap_or_default() {
+        assert!(at >= 0 && at + size <= length && at % size == 0, "{tensor:?} of {length} bytes at {at}");
+    }
+}
+
+/// What a step writes: one place an element, outside the weights, and apart from all else but for operators
+/// that work in place.
+fn assert_sharing(step: &Step<'_>) {
+    let operands = &step.operands;
+    let inputs = (0..operands.input_count()).map(|i| (Role::of_input(step.code, i), operands.input(i)));
+    let outputs = (0..operands.output_count()).map(|i| (Role::Output(i), operands.output(i)));
+    let all: Vec<_> = inputs.chain(outputs).filter_map(|(role, tensor)| Some((role, tensor?))).collect();
+    let mut owners = BTreeMap::new();
+    for (i, (role, tensor)) in all.iter().enumerate().filter(|(_, (role, _))| role.writes()) {
+        assert_ne!(tensor.space, Space::Weights);
+        let Some(places) = addresses(tensor) else { continue };
+        for byte in bytes(tensor, &places) {
+            assert_eq!(owners.insert((tensor.space as u8, byte), i), None, "{step:?}: {role:?} overlaps");
+        }
+    }
+    for (role, tensor) in all.iter().filter(|(role, _)| !role.writes()) {
+        let Some(places) = addresses(tensor) else { continue };
+        let touched: Vec<_> =
+            bytes(tensor, &places).iter().filter_map(|byte| owners.get(&(tensor.space as u8, *byte))).collect();
+        if touched.is_empty() {
+            continue;
+        }
+        let first = *touched[0];
+        assert!(touched.iter().all(|owner| **owner == first));
+        assert!(matches!(role, Role::InPlace) && matches!(all[first].0, Role::Output(0)), "{step:?}: {role:?}");
+        assert_eq!(addresses(&all[first].1), Some(places), "{step:?}");
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Input,
+    InPlace,
+    Scratch,
+    Output(usize),
+}
+
+impl Role {
+    /// Told apart from the library's own table.
+    fn of_input(op: OpCode, i: usize) -> Self {
+        match (op, i) {
+            (OpCode::MatMul, 2) | (OpCode::Attention, 4) | (OpCode::Recurrent, 7) => Role::Scratch,
+            (OpCode::Unary | OpCode::Softmax | OpCode::Normalize, 0) => Role::InPlace,
+            (OpCode::Binary, _) | (OpCode::Select, 1 | 2) => Role::InPlace,
+            (OpCode::Conv2d | OpCode::DepthwiseConv2d | OpCode::FullyConnected, 3) => Role::InPlace,
+            _ => Role::Input,
+        }
+    }
+
+    fn writes(self) -> bool {
+        matches!(self, Role::Scratch | Role::Output(_))
+    }
+}

@@ -1,0 +1,402 @@
+//! Small valid plans: at least one for each operator.
+
+use alloc::vec::Vec;
+use std::boxed::Box;
+
+use crate::builder::{NewTensor, PlanBuilder, TensorId};
+use crate::format::ALIGN;
+use crate::ops::*;
+use crate::{Activation, ActivationKind, DType, OpCode, Space};
+
+/// Bytes aligned as [`crate::Plan::parse`] wants them.
+pub(super) struct Aligned {
+    bytes: Box<[u8]>,
+    at: usize,
+    len: usize,
+}
+
+impl Aligned {
+    pub(super) fn new(plan: &[u8]) -> Self {
+        let mut bytes = alloc::vec![0; plan.len() + ALIGN].into_boxed_slice();
+        let at = bytes.as_ptr().align_offset(ALIGN);
+        bytes[at..at + plan.len()].copy_from_slice(plan);
+        Self { bytes, at, len: plan.len() }
+    }
+}
+
+impl core::ops::Deref for Aligned {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.at..self.at + self.len]
+    }
+}
+
+impl core::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.at..self.at + self.len]
+    }
+}
+
+/// A plan in the making whose tensors lie one after another.
+pub(super) struct Draft {
+    pub(super) builder: PlanBuilder,
+    arena: u64,
+}
+
+impl Draft {
+    pub(super) fn new(name: &str) -> Self {
+        Self { builder: PlanBuilder::new(name), arena: 0 }
+    }
+
+    /// A dense arena tensor behind all others.
+    pub(super) fn room(&mut self, dtype: DType, dims: &[u32]) -> TensorId {
+        let offset = self.arena;
+        let bytes = dims.iter().map(|&d| u64::from(d)).product::<u64>() * dtype.size() as u64;
+        self.arena = (offset + bytes).next_multiple_of(ALIGN as u64);
+        self.builder.tensor(&NewTensor { name: "room", dtype, space: Space::Arena, offset, dims, strides: None })
+    }
+
+    pub(super) fn f32(&mut self, dims: &[u32]) -> TensorId {
+        self.room(DType::F32, dims)
+    }
+
+    /// An arena tensor anywhere.
+    pub(super) fn view(&mut self, dtype: DType, offset: u64, dims: &[u32], strides: &[i32]) -> TensorId {
+        let strides = Some(strides);
+        self.builder.tensor(&NewTensor { name: "", dtype, space: Space::Arena, offset, dims, strides })
+    }
+
+    /// Dense f32 constants.
+    pub(super) fn weights(&mut self, dims: &[u32]) -> TensorId {
+        let count: usize = dims.iter().map(|&d| d as usize).product();
+        let offset = self.builder.weights(&alloc::vec![0; count * 4]);
+        let (dtype, space) = (DType::F32, Space::Weights);
+        self.builder.tensor(&NewTensor { name: "constant", dtype, space, offset, dims, strides: None })
+    }
+
+    /// A step whose inputs and outputs are all there.
+    pub(super) fn step<P: Params>(&mut self, params: &P, inputs: &[TensorId], outputs: &[TensorId]) {
+        let all = |ids: &[TensorId]| ids.iter().map(|&id| Some(id)).collect::<Vec<_>>();
+        self.builder.step("step", params, &all(inputs), &all(outputs), 1);
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.builder.memory(self.arena, 0);
+        self.finish_as_is()
+    }
+
+    pub(super) fn finish_as_is(self) -> Vec<u8> {
+        self.builder.finish(|_| [7; 32])
+    }
+}
+
+pub(super) const RELU: Activation = Activation::RELU;
+
+pub(super) fn conv_params() -> conv2d::Params {
+    conv2d::Params { kernel: [3, 2], stride: [2, 1], dilation: [1, 2], pad: [1, 0, 1, 2], groups: 2, activation: RELU }
+}
+
+pub(super) fn conv2d() -> Vec<u8> {
+    let mut d = Draft::new("conv2d");
+    let (x, y) = (d.f32(&[1, 5, 4, 4]), d.f32(&[1, 3, 4, 6]));
+    let (w, b) = (d.weights(&[2 * 16 * 6 * 2]), d.weights(&[32]));
+    d.step(&conv_params(), &[x, w, b, y], &[y]);
+    d.finish()
+}
+
+fn depthwise_conv2d() -> Vec<u8> {
+    let mut d = Draft::new("depthwise");
+    let (x, y, r) = (d.f32(&[2, 4, 4, 5]), d.f32(&[2, 2, 2, 5]), d.f32(&[2, 2, 2, 5]));
+    let (w, b) = (d.weights(&[9, 16]), d.weights(&[16]));
+    let params = depthwise_conv2d::Params {
+        kernel: [3, 3],
+        stride: [2, 2],
+        dilation: [1, 1],
+        pad: [0, 0, 1, 1],
+        activation: Activation::RELU6,
+    };
+    d.step(&params, &[x, w, b, r], &[y]);
+    d.finish()
+}
+
+fn conv_transpose2d() -> Vec<u8> {
+    let mut d = Draft::new("transposed");
+    let (x, y) = (d.f32(&[1, 2, 3, 4]), d.f32(&[1, 5, 6, 2]));
+    let (w, b) = (d.weights(&[2, 3, 3, 1, 2]), d.weights(&[2]));
+    let params = conv_transpose2d::Params {
+        kernel: [3, 3],
+        stride: [2, 2],
+        dilation: [1, 1],
+        pad: [0, 1, 0, 1],
+        output_pad: [0, 1],
+        groups: 2,
+        activation: Activation::IDENTITY,
+    };
+    d.step(&params, &[x, w, b], &[y]);
+    d.finish()
+}
+
+fn fully_connected() -> Vec<u8> {
+    let mut d = Draft::new("mlp");
+    let (x, y) = (d.f32(&[2, 3, 5]), d.f32(&[2, 3, 20]));
+    let (w, b) = (d.weights(&[32 * 5]), d.weights(&[32]));
+    d.step(&fully_connected::Params { activation: RELU }, &[x, w, b, y], &[y]);
+    d.finish()
+}
+
+fn matmul() -> Vec<u8> {
+    let mut d = Draft::new("matmul");
+    let a = d.view(DType::F32, 0, &[2, 3, 5], &[0, 1, 3]);
+    d.f32(&[15]);
+    let (b, y, s) = (d.f32(&[2, 5, 7]), d.f32(&[2, 3, 7]), d.f32(&[5 * 16 + 15]));
+    let params = matmul::Params { alpha: 0.5, activation: Activation::IDENTITY };
+    d.step(&params, &[a, b, s], &[y]);
+    d.finish()
+}
+
+fn attention() -> Vec<u8> {
+    let mut d = Draft::new("attention");
+    let (q, y) = (d.f32(&[1, 2, 3, 4]), d.f32(&[1, 2, 3, 6]));
+    let (k, v) = (d.f32(&[1, 2, 5, 4]), d.f32(&[1, 2, 5, 6]));
+    let base = d.arena;
+    d.f32(&[5]);
+    let mask = d.view(DType::F32, base, &[1, 2, 3, 5], &[0, 0, 0, 1]);
+    let scratch = d.f32(&[5 * (16 + 16 + 16)]);
+    d.step(&attention::Params { scale: 0.5, causal: true }, &[q, k, v, mask, scratch], &[y]);
+    d.finish()
+}
+
+pub(super) fn pool_params() -> pool2d::Params {
+    pool2d::Params {
+        kind: pool2d::Kind::Max,
+        kernel: [3, 3],
+        stride: [2, 2],
+        dilation: [1, 1],
+        pad: [1, 1, 1, 1],
+        ceil: true,
+        activation: Activation::IDENTITY,
+    }
+}
+
+fn pool2d() -> Vec<u8> {
+    let mut d = Draft::new("pool");
+    let (x, y) = (d.f32(&[1, 5, 6, 3]), d.f32(&[1, 3, 4, 3]));
+    d.step(&pool_params(), &[x], &[y]);
+    d.finish()
+}
+
+fn reduce() -> Vec<u8> {
+    let mut d = Draft::new("reduce");
+    let (x, y, z) = (d.f32(&[2, 3, 4]), d.f32(&[1, 3, 1]), d.room(DType::I64, &[2, 1, 4]));
+    d.step(&reduce::Params { kind: reduce::Kind::Mean, axes: 0b101, activation: RELU }, &[x], &[y]);
+    let arg = reduce::Params { kind: reduce::Kind::ArgMax, axes: 0b010, activation: Activation::IDENTITY };
+    d.step(&arg, &[x], &[z]);
+    d.finish()
+}
+
+fn unary() -> Vec<u8> {
+    let mut d = Draft::new("unary");
+    let x = d.f32(&[2, 3]);
+    let reversed = d.view(DType::F32, 20, &[2, 3], &[-3, -1]);
+    let y = d.f32(&[2, 3]);
+    let params = unary::Params { function: Activation::new(ActivationKind::Tanh) };
+    d.step(&params, &[x], &[x]);
+    d.step(&params, &[reversed], &[y]);
+    d.finish()
+}
+
+fn binary() -> Vec<u8> {
+    let mut d = Draft::new("binary");
+    let (x, y) = (d.f32(&[2, 3]), d.f32(&[3]));
+    let row = d.view(DType::F32, 64, &[2, 3], &[0, 1]);
+    let less = d.room(DType::Bool, &[2, 3]);
+    let params = |kind, activation| binary::Params { kind, activation };
+    d.step(&params(binary::Kind::Add, RELU), &[x, row], &[x]);
+    d.step(&params(binary::Kind::Less, Activation::IDENTITY), &[x, row], &[less]);
+    d.step(&params(binary::Kind::Xor, Activation::IDENTITY), &[less, less], &[less]);
+    let _ = y;
+    d.finish()
+}
+
+fn select() -> Vec<u8> {
+    let mut d = Draft::new("select");
+    let (c, a, b) = (d.room(DType::Bool, &[4]), d.room(DType::I64, &[4]), d.room(DType::I64, &[4]));
+    d.step(&select::Params {}, &[c, a, b], &[b]);
+    d.finish()
+}
+
+fn cast() -> Vec<u8> {
+    let mut d = Draft::new("cast");
+    let (x, y) = (d.room(DType::U8, &[2, 2]), d.f32(&[2, 2]));
+    d.step(&cast::Params {}, &[x], &[y]);
+    d.finish()
+}
+
+fn softmax() -> Vec<u8> {
+    let mut d = Draft::new("softmax");
+    let x = d.f32(&[3, 5]);
+    d.step(&softmax::Params { log: false }, &[x], &[x]);
+    d.finish()
+}
+
+fn normalize() -> Vec<u8> {
+    let mut d = Draft::new("normalize");
+    let (x, y, scale) = (d.f32(&[3, 5]), d.f32(&[3, 5]), d.weights(&[5]));
+    let params = normalize::Params { kind: normalize::Kind::Layer, epsilon: 1e-5, activation: Activation::IDENTITY };
+    d.builder.step("norm", &params, &[Some(x), Some(scale), None], &[Some(y)], 0);
+    d.step(&params, &[y], &[y]);
+    d.finish()
+}
+
+/// A concatenation along the last dimension: two copies into the columns of one buffer, and a step that reads
+/// one column block and writes the other.
+fn copy() -> Vec<u8> {
+    let mut d = Draft::new("concat");
+    let (a, b, whole) = (d.f32(&[3, 2]), d.f32(&[3, 4]), d.f32(&[3, 6]));
+    let left = d.view(DType::F32, 128, &[3, 2], &[6, 1]);
+    let right = d.view(DType::F32, 128 + 8, &[3, 4], &[6, 1]);
+    d.step(&copy::Params {}, &[a], &[left]);
+    d.step(&copy::Params {}, &[b], &[right]);
+    let middle = d.view(DType::F32, 128 + 8, &[3, 2], &[6, 1]);
+    d.step(&copy::Params {}, &[left], &[middle]);
+    let params = binary::Params { kind: binary::Kind::Mul, activation: RELU };
+    d.step(&params, &[left, middle], &[left]);
+    d.builder.output("whole", whole);
+    d.finish()
+}
+
+fn pad() -> Vec<u8> {
+    let mut d = Draft::new("pad");
+    let (x, y) = (d.f32(&[2, 3]), d.f32(&[4, 6]));
+    let params = pad::Params { mode: pad::Mode::Reflect, value: [0; 2], before: [1, 2, 0, 0, 0, 0, 0, 0] };
+    d.step(&params, &[x], &[y]);
+    d.finish()
+}
+
+fn gather() -> Vec<u8> {
+    let mut d = Draft::new("gather");
+    let (x, i, y) = (d.f32(&[2, 5, 3]), d.room(DType::I64, &[2, 2]), d.f32(&[2, 2, 2, 3]));
+    d.step(&gather::Params { axis: 1 }, &[x, i], &[y]);
+    d.finish()
+}
+
+pub(super) fn resize_params() -> resize::Params {
+    resize::Params {
+        mode: resize::Mode::Linear,
+        coordinates: resize::Coordinates::HalfPixel,
+        nearest: resize::Nearest::RoundPreferFloor,
+        scales: [2.0, 1.5],
+        cubic_a: -0.75,
+    }
+}
+
+fn resize() -> Vec<u8> {
+    let mut d = Draft::new("resize");
+    let (x, y) = (d.f32(&[1, 2, 2, 3]), d.f32(&[1, 4, 3, 3]));
+    d.step(&resize_params(), &[x], &[y]);
+    d.finish()
+}
+
+pub(super) fn recurrent_params(kind: recurrent::Kind) -> recurrent::Params {
+    recurrent::Params {
+        kind,
+        reverse: false,
+        linear_before_reset: false,
+        activations: [Activation::new(ActivationKind::Sigmoid); 3],
+        clip: f32::INFINITY,
+    }
+}
+
+fn recurrent() -> Vec<u8> {
+    let mut d = Draft::new("recurrent");
+    let (x, state) = (d.f32(&[4, 2, 3]), d.f32(&[2, 5]));
+    let base = d.arena;
+    d.f32(&[4, 2, 2, 5]);
+    let y = d.view(DType::F32, base, &[4, 2, 5], &[20, 5, 1]);
+    let (h, c, peephole) = (d.f32(&[2, 5]), d.f32(&[2, 5]), d.weights(&[15]));
+    let (w, r, b) = (d.weights(&[32 * 3]), d.weights(&[32 * 5]), d.weights(&[32]));
+    let scratch = d.f32(&[4 * 2 * 32 + 2 * 32 + 3 * 2 * 5]);
+    let lstm = recurrent_params(recurrent::Kind::Lstm);
+    let inputs = [x, w, r, b, state, state, peephole, scratch].map(Some);
+    d.builder.step("lstm", &lstm, &inputs, &[Some(y), Some(h), Some(c)], 0);
+    let (w, r, b) = (d.weights(&[16 * 3]), d.weights(&[16 * 5]), d.weights(&[32]));
+    let gru = recurrent_params(recurrent::Kind::Gru);
+    let inputs = [Some(x), Some(w), Some(r), Some(b), None, None, None, Some(scratch)];
+    d.builder.step("gru", &gru, &inputs, &[None, Some(h)], 0);
+    d.finish()
+}
+
+fn fallback() -> Vec<u8> {
+    let mut d = Draft::new("fallback");
+    let (x, i, y) = (d.f32(&[2, 3]), d.room(DType::I64, &[3]), d.room(DType::F64, &[2, 3]));
+    let offset = d.builder.fallback(b"a sub-model");
+    d.step(&fallback::Params { offset, length: 11 }, &[x, i], &[y]);
+    d.finish()
+}
+
+/// Every section, every space.
+pub(super) fn full() -> Vec<u8> {
+    let mut d = Draft::new("full");
+    let (x, y) = (d.f32(&[2, 3]), d.f32(&[2, 3]));
+    let weights = d.weights(&[3]);
+    let row = NewTensor {
+        name: "row",
+        dtype: DType::F32,
+        space: Space::Weights,
+        offset: 0,
+        dims: &[2, 3],
+        strides: Some(&[0, 1]),
+    };
+    let row = d.builder.tensor(&row);
+    let state = NewTensor { name: "state", space: Space::State, offset: 64, dims: &[2, 3], strides: None, ..row_of() };
+    let state = d.builder.tensor(&state);
+    let add = binary::Params { kind: binary::Kind::Add, activation: RELU };
+    d.step(&add, &[x, row], &[y]);
+    d.step(&add, &[state, y], &[state]);
+    let offset = d.builder.fallback(b"nnef");
+    d.step(&fallback::Params { offset, length: 4 }, &[state, weights], &[x]);
+    d.builder.input("x", x);
+    d.builder.output("y", y);
+    d.builder.output("y again", y);
+    for case in 0..2u8 {
+        d.builder.golden(1e-4, &[&[case; 24], &[case + 10; 24], &[case + 20; 24]]);
+    }
+    d.builder.checksums(&[1, 2, 3]);
+    d.builder.metadata(r#"{"labels":["ä"]}"#.into());
+    d.builder.memory(d.arena, 100);
+    d.finish_as_is()
+}
+
+fn row_of() -> NewTensor<'static> {
+    NewTensor { name: "", dtype: DType::F32, space: Space::Arena, offset: 0, dims: &[], strides: None }
+}
+
+/// The operator that each plan is about, and the plan.
+pub(super) fn all() -> Vec<(OpCode, Vec<u8>)> {
+    OpCode::ALL.iter().map(|&op| (op, of(op))).collect()
+}
+
+fn of(op: OpCode) -> Vec<u8> {
+    match op {
+        OpCode::Conv2d => conv2d(),
+        OpCode::DepthwiseConv2d => depthwise_conv2d(),
+        OpCode::ConvTranspose2d => conv_transpose2d(),
+        OpCode::FullyConnected => fully_connected(),
+        OpCode::MatMul => matmul(),
+        OpCode::Attention => attention(),
+        OpCode::Pool2d => pool2d(),
+        OpCode::Reduce => reduce(),
+        OpCode::Unary => unary(),
+        OpCode::Binary => binary(),
+        OpCode::Select => select(),
+        OpCode::Cast => cast(),
+        OpCode::Softmax => softmax(),
+        OpCode::Normalize => normalize(),
+        OpCode::Copy => copy(),
+        OpCode::Pad => pad(),
+        OpCode::Gather => gather(),
+        OpCode::Resize => resize(),
+        OpCode::Recurrent => recurrent(),
+        OpCode::Fallback => fallback(),
+    }
+}
