@@ -1,3 +1,4 @@
 //! What tests share.
 
+pub mod allocations;
 pub mod elementwise_oracle;

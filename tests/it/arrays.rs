@@ -31,6 +31,14 @@ impl Array {
         self.shape.iter().product()
     }
 
+    /// The part with this index of the first dimension, which stays as 1.
+    pub fn row(&self, index: usize) -> Self {
+        let bytes = self.bytes.len() / self.shape[0];
+        let mut shape = self.shape.clone();
+        shape[0] = 1;
+        Self { dtype: self.dtype, shape, bytes: self.bytes[index * bytes..][..bytes].to_vec() }
+    }
+
     /// Its values.
     pub fn values(&self) -> Values {
         fn each<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
@@ -50,6 +58,16 @@ impl Array {
             DType::U32 => Values::Int(each(b, |v| u32::from_le_bytes(v).into())),
             DType::I64 => Values::Int(each(b, |v| i64::from_le_bytes(v).into())),
             DType::U64 => Values::Int(each(b, |v| u64::from_le_bytes(v).into())),
+        }
+    }
+}
+
+impl Values {
+    /// Whole numbers.
+    pub fn integers(self) -> Vec<i128> {
+        match self {
+            Values::Int(values) => values,
+            other => panic!("integers are expected, not {other:?}"),
         }
     }
 }

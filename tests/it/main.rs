@@ -3,4 +3,13 @@
 mod architecture;
 mod arrays;
 mod conformance;
+mod determinism;
 mod engine;
+mod golden;
+mod hostile_plans;
+mod npz;
+mod shared_models;
+mod zero_alloc;
+
+#[global_allocator]
+static ALLOCATOR: coulter_testkit::allocations::CountingAllocator = coulter_testkit::allocations::CountingAllocator;

@@ -19,12 +19,14 @@ pub fn coulter(case: &Case) -> Outcome {
     let mut inputs = Vec::new();
     for (name, item) in &case.inputs {
         match item {
-            Item::Array(array) => inputs.push((name.clone(), array.clone())),
+            Item::Array(array) => inputs.push((name.as_str(), array)),
             Item::Text(..) => return Outcome::Refused(format!("input {name} is text")),
         }
     }
     // What does not bind or run has compiled all the same: the promise is to refuse earlier.
-    let outputs = match engine::run(&compiled.plan, &inputs) {
+    let plan = engine::aligned(&compiled.plan);
+    let mut external = engine::Fallback::default();
+    let outputs = match engine::Runner::new(&plan, Some(&mut external)).and_then(|mut runner| runner.run(&inputs)) {
         Ok(outputs) => outputs,
         Err(error) => return Outcome::Wrong(format!("compiled, but: {error}")),
     };
