@@ -74,13 +74,17 @@ fn suite() -> Option<PathBuf> {
         let lib = std::fs::read_dir(target.join("venv/lib")).ok()?.flatten().next()?.path();
         Some(lib.join("site-packages/onnx/backend/test/data/node"))
     };
-    let folder = std::env::var_os("COULTER_ONNX_NODE_SUITE").map(PathBuf::from).or_else(in_target)?;
-    folder.is_dir().then_some(folder)
+    if let Some(folder) = std::env::var_os("COULTER_ONNX_NODE_SUITE").map(PathBuf::from) {
+        assert!(folder.is_dir(), "COULTER_ONNX_NODE_SUITE is not a folder");
+        return Some(folder);
+    }
+    in_target().filter(|folder| folder.is_dir())
 }
 
 #[test]
 fn onnx_node_cases() {
     let Some(folder) = suite() else {
+        assert!(std::env::var_os("COULTER_WRITE_DOCS").is_none(), "no ONNX node cases to write the docs from");
         println!("skipped: no ONNX node cases (set COULTER_ONNX_NODE_SUITE to onnx/backend/test/data/node)");
         return;
     };
