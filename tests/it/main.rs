@@ -2,6 +2,7 @@
 
 mod architecture;
 mod arrays;
+mod cli;
 mod conformance;
 mod determinism;
 mod engine;

@@ -1,0 +1,181 @@
+//! The command line as people and scripts use it: verbs, exit statuses, JSON.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::{golden, npz};
+
+/// A folder of its own for a test, gone when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("coulter-it-{}-{test}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the system's temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn coulter(folder: &Folder, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_coulter"))
+        .args(arguments)
+        .env("XDG_CACHE_HOME", &folder.0)
+        .output()
+        .expect("the program starts")
+}
+
+/// What a verb prints with `--json`, which must be one object and nothing else.
+fn json(folder: &Folder, arguments: &[&str]) -> Value {
+    let output = coulter(folder, &[arguments, &["--json"]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}"));
+    assert!(value.is_object(), "{arguments:?} prints {value}");
+    value
+}
+
+fn model(name: &str) -> String {
+    golden::file(name, &format!("{name}.onnx")).to_string_lossy().into_owned()
+}
+
+fn sample(model: &str, name: &str) -> String {
+    golden::file(model, name).to_string_lossy().into_owned()
+}
+
+fn compiled(folder: &Folder, name: &str) -> String {
+    let plan = folder.file(&format!("{name}.plan"));
+    let output = coulter(folder, &["compile", &model(name), "-o", &plan]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    plan
+}
+
+fn has_fields(value: &Value, fields: &[&str]) {
+    for field in fields {
+        assert!(value.get(field).is_some(), "no {field} in {value}");
+    }
+}
+
+#[test]
+fn an_image_is_read_from_onnx_and_from_a_plan() {
+    let folder = Folder::new("image");
+    for model in [model("digits_cnn"), compiled(&folder, "digits_cnn")] {
+        for digit in ["3", "7"] {
+            let image = sample("digits_cnn", &format!("sample_{digit}.png"));
+            let output = coulter(&folder, &["run", &model, "--input", &image]);
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            let first = text.lines().find(|l| l.contains('%')).unwrap_or_default();
+            assert!(first.split_whitespace().any(|word| word == digit), "{digit} is not first in:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn every_sample_gives_an_answer() {
+    let folder = Folder::new("samples");
+    for (name, file) in [
+        ("diabetes_mlp", "sample.csv"),
+        ("digits_cnn", "sample_7.png"),
+        ("digits_transformer", "sample_4.png"),
+        ("sunspots_lstm", "sample.csv"),
+    ] {
+        json(&folder, &["run", &model(name), "--input", &sample(name, file)]);
+    }
+}
+
+#[test]
+fn archives_run_sample_by_sample() {
+    let folder = Folder::new("archives");
+    for (name, input, output) in golden::MODELS {
+        let out = folder.file("out.npz");
+        let cases = sample(name, "golden.npz");
+        let done = coulter(&folder, &["run", &model(name), "--input", &cases, "--output", &out]);
+        assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+        let (wanted, got) = (npz::read(Path::new(&cases)), npz::read(Path::new(&out)));
+        assert!(npz::named(&wanted, input).shape[0] > 1);
+        crate::engine::assert_close(npz::named(&got, output), npz::named(&wanted, output), 1e-4, name);
+    }
+}
+
+#[test]
+fn bench_prints_what_the_contract_says() {
+    let folder = Folder::new("bench");
+    let value = json(&folder, &["bench", &compiled(&folder, "digits_cnn"), "--time", "0.2"]);
+    has_fields(&value, &["model", "target", "isa", "threads", "precision", "runs", "median_ns", "p10_ns", "p99_ns"]);
+    has_fields(&value, &["min_ns", "macs", "arena_bytes", "state_bytes", "plan_bytes", "peak_rss_bytes", "load_ns"]);
+    has_fields(&value, &["first_run_ns", "allocations_per_run", "joules_per_run"]);
+    assert_eq!(value["allocations_per_run"].as_f64(), Some(0.0));
+    assert!(value["runs"].as_u64() > Some(0));
+}
+
+#[test]
+fn reports_name_every_step() {
+    let folder = Folder::new("reports");
+    let report = folder.file("report.json");
+    let plan = folder.file("digits.plan");
+    let done = coulter(&folder, &["compile", &model("digits_transformer"), "-o", &plan, "--report", &report]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = std::fs::read(&report).expect("the report is there");
+    let report: Value = serde_json::from_slice(&text).expect("the report is JSON");
+    for value in [report, json(&folder, &["inspect", &plan])] {
+        has_fields(&value, &["steps", "fallback", "folded", "fused", "arena_bytes", "arena_lower_bound_bytes"]);
+        has_fields(&value, &["plan_bytes", "packing", "dims"]);
+        let steps = value["steps"].as_array().expect("steps");
+        assert!(!steps.is_empty());
+        for step in steps {
+            has_fields(step, &["index", "op", "precision", "onnx_nodes", "macs", "arena_bytes", "kernel"]);
+        }
+        assert_eq!(value["fallback"].as_array().map(Vec::len), Some(0));
+    }
+}
+
+#[test]
+fn check_and_verify_tell_by_status() {
+    let folder = Folder::new("status");
+    let checked = json(&folder, &["check", &model("sunspots_lstm")]);
+    assert_eq!((checked["ok"].as_bool(), checked["problems"].as_array().map(Vec::len)), (Some(true), Some(0)));
+
+    let plan = compiled(&folder, "digits_cnn");
+    assert_eq!(coulter(&folder, &["verify", &plan]).status.code(), Some(0));
+    let mut bytes = std::fs::read(&plan).expect("the plan is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&plan, &bytes).expect("the plan can be replaced");
+    assert_eq!(coulter(&folder, &["verify", &plan]).status.code(), Some(3), "a damaged weight is noticed");
+}
+
+#[test]
+fn diff_finds_no_difference() {
+    let folder = Folder::new("diff");
+    let (onnx, plan) = (model("digits_cnn"), compiled(&folder, "digits_cnn"));
+    let image = sample("digits_cnn", "golden.npz");
+    let done = coulter(&folder, &["diff", &onnx, &plan, "--input", &image]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn mistakes_have_their_own_statuses() {
+    let folder = Folder::new("mistakes");
+    assert_eq!(coulter(&folder, &["no-such-verb"]).status.code(), Some(2));
+    assert_eq!(coulter(&folder, &["run"]).status.code(), Some(2));
+    let missing = folder.file("missing.onnx");
+    let output = coulter(&folder, &["run", &missing, "--input", "x.npy"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("missing.onnx"), "the message names the file");
+    let nonsense = folder.file("nonsense.plan");
+    std::fs::write(&nonsense, b"not a plan at all").expect("a file can be written");
+    assert_eq!(coulter(&folder, &["inspect", &nonsense]).status.code(), Some(1));
+}
