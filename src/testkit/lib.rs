@@ -2,3 +2,5 @@
 
 pub mod allocations;
 pub mod elementwise_oracle;
+pub mod isa_coverage;
+pub mod rng;
