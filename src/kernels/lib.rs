@@ -10,10 +10,28 @@ extern crate std;
 
 pub mod activation;
 pub mod activation_f32;
+pub mod attention_f32;
+pub mod binary;
+pub mod cast;
+pub mod conv_f32;
+pub mod conv_transpose_f32;
+pub mod copy;
+pub mod depthwise_f32;
+pub mod gather;
+pub mod gemm_f32;
 pub mod isa;
 #[allow(dead_code, reason = "families take it up one by one")]
 mod lanes;
+pub mod matmul_f32;
+pub mod normalize_f32;
+pub mod pad;
 pub mod parallel;
+pub mod pool_f32;
+pub mod recurrent_f32;
+pub mod reduce;
+pub mod resize_f32;
+pub mod select;
+pub mod softmax_f32;
 mod view;
 
 pub use isa::{Isa, IsaSet};

@@ -1,0 +1,1 @@
+//! Two-dimensional f32 convolution, NHWC, without patch buffers.

@@ -1,0 +1,1 @@
+//! Transposed f32 convolution, NHWC.

@@ -1,0 +1,1 @@
+//! Moving elements between strided tensors.

@@ -1,0 +1,1 @@
+//! Depthwise f32 convolution, NHWC.

@@ -1,0 +1,1 @@
+//! Taking slices by index.

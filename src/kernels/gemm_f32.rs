@@ -1,0 +1,1 @@
+//! Matrix product of f32 rows with packed panels.

@@ -1,0 +1,1 @@
+//! Batched product of two computed matrices.

@@ -1,0 +1,1 @@
+//! Maximum and average over windows, NHWC.

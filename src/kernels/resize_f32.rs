@@ -1,0 +1,1 @@
+//! Resampling of height and width, NHWC.

@@ -1,0 +1,1 @@
+//! Elementwise choice between two tensors.
