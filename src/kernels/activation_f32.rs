@@ -8,7 +8,7 @@
 //! to ∞ and underflows gradually to 0, ln 0 = −∞, ln and √ of negative numbers are NaN.
 //! Silu, the two gelu, mish and hard-swish of −∞ are NaN or −0, as their formulas tell.
 
-mod functions;
+pub(crate) mod functions;
 #[cfg(test)]
 mod tests;
 

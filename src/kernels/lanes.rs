@@ -8,6 +8,7 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+pub(crate) mod block;
 pub(crate) mod generic;
 
 /// A vector of f32 with what elementwise functions need.

@@ -30,3 +30,18 @@ pub fn share(len: usize, unit: usize, task: usize, tasks: usize) -> core::ops::R
     let at = |t: usize| (units * t / tasks * unit).min(len);
     at(task)..at(task + 1)
 }
+
+/// Claims threads and runs the tasks last to first: what depends on their order or number shows.
+#[cfg(test)]
+pub(crate) struct Backwards(pub(crate) usize);
+
+#[cfg(test)]
+impl Parallel for Backwards {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..tasks).rev().for_each(task);
+    }
+}

@@ -179,7 +179,6 @@ pub(crate) unsafe fn exp<V: Lanes>(x: V) -> V {
     }
 }
 
-#[allow(dead_code, reason = "softmax takes it up")]
 /// eˣ where x ≤ 0 and results below the least normal number may be 0.
 #[inline(always)]
 pub(crate) unsafe fn exp_of_negative<V: Lanes>(x: V) -> V {

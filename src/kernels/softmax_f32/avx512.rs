@@ -1,0 +1,14 @@
+//! AVX-512.
+
+use super::{SoftmaxKernel, Stretch, row};
+use crate::Isa;
+use crate::lanes::avx512::F32x16;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn run(log: bool, rows: Stretch) {
+    // SAFETY: as the caller promises.
+    unsafe { row::run::<F32x16, 1>(log, rows) }
+}
+
+/// Sixteen elements at a time.
+pub static KERNEL: SoftmaxKernel = SoftmaxKernel { name: "softmax_f32__avx512", isa: Isa::Avx512, run };

@@ -1,0 +1,13 @@
+//! Portable Rust.
+
+use super::{SoftmaxKernel, Stretch, row};
+use crate::Isa;
+use crate::lanes::generic::F32x1;
+
+unsafe fn run(log: bool, rows: Stretch) {
+    // SAFETY: as the caller promises.
+    unsafe { row::run::<F32x1, 16>(log, rows) }
+}
+
+/// One element at a time.
+pub static KERNEL: SoftmaxKernel = SoftmaxKernel { name: "softmax_f32__generic", isa: Isa::Generic, run };
