@@ -21,6 +21,8 @@ mod external;
 pub mod ops;
 mod resolver;
 mod session;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "std")]
 pub mod threads;
 
