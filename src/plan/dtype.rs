@@ -65,6 +65,11 @@ impl DType {
         }
     }
 
+    /// Whether elements are floating-point numbers.
+    pub const fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
+    }
+
     /// Short name: `f32`, `i8`, `bool`.
     pub const fn name(self) -> &'static str {
         match self {
