@@ -110,6 +110,16 @@ pub(crate) unsafe trait Lanes: Copy {
     }
 }
 
+/// Vectors that multiply and add as fast as their instruction set can, which may round once or twice: only for
+/// families that promise a tolerance, not bits.
+///
+/// # Safety
+/// As for [`Lanes`].
+pub(crate) unsafe trait Fused: Lanes {
+    /// `self · a + b`.
+    unsafe fn fused(self, a: Self, b: Self) -> Self;
+}
+
 /// `self · a + b`, rounded twice.
 #[inline(always)]
 pub(crate) unsafe fn mul_add<V: Lanes>(x: V, a: V, b: V) -> V {

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::Lanes;
+use super::{Fused, Lanes};
 
 /// Ones for the first lanes when read from `8 - n` on.
 static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -192,5 +192,14 @@ unsafe impl Lanes for F32x8 {
     unsafe fn int_sar<const BY: u32>(a: Self::Int) -> Self::Int {
         // SAFETY: as the caller promises.
         unsafe { _mm256_sra_epi32(a, _mm_cvtsi32_si128(BY as i32)) }
+    }
+}
+
+// SAFETY: one instruction; the caller has the instruction set.
+unsafe impl Fused for F32x8 {
+    #[inline(always)]
+    unsafe fn fused(self, a: Self, b: Self) -> Self {
+        // SAFETY: as the caller promises.
+        unsafe { Self(_mm256_fmadd_ps(self.0, a.0, b.0)) }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::Lanes;
+use super::{Fused, Lanes};
 
 /// 16 f32.
 #[derive(Clone, Copy)]
@@ -180,5 +180,14 @@ unsafe impl Lanes for F32x16 {
     unsafe fn int_sar<const BY: u32>(a: Self::Int) -> Self::Int {
         // SAFETY: as the caller promises.
         unsafe { _mm512_sra_epi32(a, _mm_cvtsi32_si128(BY as i32)) }
+    }
+}
+
+// SAFETY: one instruction; the caller has the instruction set.
+unsafe impl Fused for F32x16 {
+    #[inline(always)]
+    unsafe fn fused(self, a: Self, b: Self) -> Self {
+        // SAFETY: as the caller promises.
+        unsafe { Self(_mm512_fmadd_ps(self.0, a.0, b.0)) }
     }
 }

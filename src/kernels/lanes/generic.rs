@@ -1,6 +1,6 @@
 //! One lane of portable Rust.
 
-use super::Lanes;
+use super::{Fused, Lanes};
 
 /// One f32.
 #[derive(Clone, Copy)]
@@ -151,5 +151,13 @@ unsafe impl Lanes for F32x1 {
     #[inline(always)]
     unsafe fn int_sar<const BY: u32>(a: i32) -> i32 {
         a >> BY
+    }
+}
+
+// SAFETY: plain Rust.
+unsafe impl Fused for F32x1 {
+    #[inline(always)]
+    unsafe fn fused(self, a: Self, b: Self) -> Self {
+        Self(self.0 * a.0 + b.0)
     }
 }

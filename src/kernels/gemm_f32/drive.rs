@@ -1,0 +1,194 @@
+//! Walks a product in tiles.
+
+use core::ops::Range;
+
+use super::tile::{Segment, Store, Tile, Tiles};
+use super::{GemmKernel, PANEL};
+use crate::activation::Function;
+use crate::activation_f32;
+use crate::parallel::{Parallel, share};
+
+/// Bytes of weights that are kept in the second-level cache while the rows pass by.
+const WEIGHTS_BLOCK: usize = 512 * 1024;
+
+/// Multiply-accumulates that are worth a task of their own.
+const TASK_MACS: usize = 64 * 1024;
+
+/// A product, by address: see [`super::Gemm`].
+///
+/// Whoever makes one promises that x `[m, k]`, w (16 elements at every step of every panel) and what `store`
+/// addresses, for m rows and n columns, are valid while it is in use.
+#[derive(Clone, Copy)]
+pub(crate) struct Product {
+    pub(crate) m: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+    pub(crate) x: *const f32,
+    pub(crate) x_pitch: usize,
+    pub(crate) w: *const f32,
+    /// Elements from one panel to the next.
+    pub(crate) panel: usize,
+    /// Elements from one row of a panel to the next.
+    pub(crate) step: usize,
+    /// Of row 0 and column 0. Its bounds are set where the activation is a clamp.
+    pub(crate) store: Store,
+    pub(crate) activation: Function,
+}
+
+// SAFETY: addresses of plain elements, used as the maker promised; parts write different elements.
+unsafe impl Sync for Product {}
+
+/// Rows and panels of a product.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) rows: Range<usize>,
+    pub(crate) panels: Range<usize>,
+}
+
+/// Splits a product into as many parts as there are threads worth to run them.
+pub(crate) fn for_each_part(p: &Product, parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
+    let panels = p.n.div_ceil(PANEL);
+    if p.m == 0 || panels == 0 {
+        return;
+    }
+    let macs = p.m.saturating_mul(p.k.max(1)).saturating_mul(p.n);
+    let tasks = parallel.threads().min(macs / TASK_MACS).max(1);
+    if tasks == 1 {
+        return run(Part { rows: 0..p.m, panels: 0..panels });
+    }
+    // Whole pairs of panels, and enough rows for high tiles.
+    let (by_rows, by_panels) = (p.m.div_ceil(super::MAX_ROWS), panels.div_ceil(2));
+    if by_rows >= tasks || by_rows >= by_panels {
+        let tasks = tasks.min(p.m);
+        parallel.run(tasks, &|t| run(Part { rows: share(p.m, 1, t, tasks), panels: 0..panels }));
+    } else {
+        let tasks = tasks.min(by_panels);
+        parallel.run(tasks, &|t| run(Part { rows: 0..p.m, panels: share(panels, 2, t, tasks) }));
+    }
+}
+
+impl GemmKernel {
+    /// The micro-kernels for the most panels that take all of so many rows at once, or else the highest.
+    pub(crate) fn tiles_for(&self, rows: usize) -> (&'static Tiles, &'static [Tiles]) {
+        let fits = |t: &&Tiles| t.by_rows.len() >= rows.min(self.max_rows());
+        let at = self.tiles.iter().position(|t| fits(&t)).unwrap_or(self.tiles.len() - 1);
+        (&self.tiles[at], &self.tiles[at..])
+    }
+
+    /// Rows of the highest tile.
+    pub(crate) fn max_rows(&self) -> usize {
+        self.tiles.iter().map(|t| t.by_rows.len()).max().unwrap_or(1)
+    }
+}
+
+/// Computes a part, on the calling thread. Other families call it for products of their own, from their own tasks.
+///
+/// # Safety
+/// The product's addresses are valid as [`Product`] says, nothing else touches the part's elements of y meanwhile, and
+/// the processor has the kernel's instruction set.
+pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
+    let rows = part.rows.len();
+    if rows == 0 {
+        return;
+    }
+    let (widest, tiles) = kernel.tiles_for(rows);
+    let count = rows.div_ceil(widest.by_rows.len());
+    let block = (WEIGHTS_BLOCK / (4 * PANEL * p.k.max(1))).max(1).next_multiple_of(widest.panels);
+    let clamp = p.activation.as_clamp();
+    let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+    let mut first = part.panels.start;
+    while first < part.panels.end {
+        let panels = first..(first + block).min(part.panels.end);
+        for t in 0..count {
+            let tile_rows = share(rows, 1, t, count);
+            let row = part.rows.start + tile_rows.start;
+            let mut segment = Segment { len: p.k, ..Segment::EMPTY };
+            for (i, x) in segment.rows[..tile_rows.len()].iter_mut().enumerate() {
+                // SAFETY: row `row + i` is one of the product's.
+                *x = unsafe { p.x.add((row + i) * p.x_pitch) };
+            }
+            // SAFETY: the rows are those of the part, as the caller promises.
+            unsafe {
+                let store = Store { low, high, ..row_of(&p.store, row) };
+                row_of_panels(tiles, p, &segment, tile_rows.len(), panels.clone(), &store);
+                if clamp.is_none() {
+                    apply_activation(kernel, &p.activation, &store, tile_rows.len(), panels.clone());
+                }
+            }
+        }
+        first = panels.end;
+    }
+}
+
+/// The same from this row on.
+unsafe fn row_of(store: &Store, row: usize) -> Store {
+    // SAFETY: the row is one of the product's, as the caller promises.
+    unsafe {
+        let residual =
+            if store.residual.is_null() { store.residual } else { store.residual.add(row * store.residual_pitch) };
+        Store { residual, y: store.y.add(row * store.y_pitch), ..*store }
+    }
+}
+
+/// The same from this column on.
+unsafe fn col_of(store: &Store, col: usize) -> Store {
+    let shift = |p: *const f32| {
+        if p.is_null() {
+            p
+        } else {
+            // SAFETY: the column is one of the product's, as the caller promises.
+            unsafe { p.add(col) }
+        }
+    };
+    let (bias, residual) = (shift(store.bias), shift(store.residual));
+    // SAFETY: as above.
+    unsafe { Store { bias, residual, y: store.y.add(col), cols: store.cols - col, ..*store } }
+}
+
+/// Computes a row of tiles. `store` begins at its first row and at column 0.
+unsafe fn row_of_panels(
+    tiles: &[Tiles],
+    p: &Product,
+    segment: &Segment,
+    rows: usize,
+    panels: Range<usize>,
+    store: &Store,
+) {
+    let mut panel = panels.start;
+    for group in tiles {
+        let run = group.by_rows[rows - 1];
+        while panel + group.panels <= panels.end {
+            // SAFETY: the panels are those of the product; the rest is as the caller promises.
+            unsafe {
+                run(&Tile {
+                    segments: segment,
+                    count: 1,
+                    w: p.w.add(panel * p.panel),
+                    panel: p.panel,
+                    step: p.step,
+                    before: core::ptr::null(),
+                    after: core::ptr::null_mut(),
+                    store: col_of(store, panel * PANEL),
+                });
+            }
+            panel += group.panels;
+        }
+    }
+}
+
+/// Applies the activation to finished rows, of the columns of `panels`.
+///
+/// # Safety
+/// `store` addresses so many rows of y, and nothing else touches those columns meanwhile.
+unsafe fn apply_activation(kernel: &GemmKernel, f: &Function, store: &Store, rows: usize, panels: Range<usize>) {
+    let of_isa = activation_f32::KERNELS.iter().find(|k| k.isa == kernel.isa);
+    let Some(activation) = of_isa.or(activation_f32::KERNELS.last()) else { return };
+    let (first, end) = (panels.start * PANEL, (panels.end * PANEL).min(store.cols));
+    for r in 0..rows {
+        // SAFETY: columns below `cols` of a row of y; the kernel's instruction set is there as this kernel's is.
+        unsafe {
+            let y = store.y.add(r * store.y_pitch + first);
+            activation.apply(f, y, y, end - first);
+        }
+    }
+}

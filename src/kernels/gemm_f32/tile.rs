@@ -1,0 +1,144 @@
+//! The micro-kernel: a register tile of rows by columns, its weights in panels of 16 columns.
+
+use super::PANEL;
+use crate::lanes::Fused;
+
+/// Rows that a tile has at most.
+pub(crate) const MAX_ROWS: usize = 16;
+
+/// A stretch of the sum: `len` neighbouring elements of each of the tile's rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Segment {
+    pub(crate) len: usize,
+    pub(crate) rows: [*const f32; MAX_ROWS],
+}
+
+impl Segment {
+    pub(crate) const EMPTY: Self = Self { len: 0, rows: [core::ptr::null(); MAX_ROWS] };
+}
+
+/// What a tile works on.
+pub(crate) struct Tile {
+    /// `count` stretches, whose weights follow one another.
+    pub(crate) segments: *const Segment,
+    pub(crate) count: usize,
+    /// Weights of the first element of the sum in the tile's first panel.
+    pub(crate) w: *const f32,
+    /// Elements from one panel to the next.
+    pub(crate) panel: usize,
+    /// Elements from the weights of one element of the sum to those of the next.
+    pub(crate) step: usize,
+    /// Sums of stretches that were worked off before; null at the beginning.
+    pub(crate) before: *const f32,
+    /// Where sums are left for more stretches to come; null at the end, when they go to `y`.
+    pub(crate) after: *mut f32,
+    pub(crate) store: Store,
+}
+
+/// What becomes of finished sums: y = clamp(alpha · sum + bias + residual).
+#[derive(Clone, Copy)]
+pub(crate) struct Store {
+    pub(crate) alpha: f32,
+    /// Padded to whole panels; null for none.
+    pub(crate) bias: *const f32,
+    /// Null for none.
+    pub(crate) residual: *const f32,
+    pub(crate) residual_pitch: usize,
+    pub(crate) y: *mut f32,
+    pub(crate) y_pitch: usize,
+    /// Columns of `y` that the tile has: the last of its panels may be partly beyond.
+    pub(crate) cols: usize,
+    pub(crate) low: f32,
+    pub(crate) high: f32,
+}
+
+/// A micro-kernel for a fixed number of rows and panels.
+///
+/// # Safety
+/// Each segment's rows are valid for reading its `len` elements; the weights of each panel are valid for 16 elements
+/// at every step of the sum; `before` and `after`, where not null, for rows · panels · 16 elements; and what `store`
+/// addresses for the tile's rows and `cols` columns (`bias` for whole panels). The processor has the kernel's
+/// instruction set.
+pub(crate) type TileFn = unsafe fn(&Tile);
+
+/// `M` rows by `NV` vectors of columns: see [`TileFn`].
+#[inline(always)]
+pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
+    const { assert!(PANEL.is_multiple_of(V::N) && (NV * V::N).is_multiple_of(PANEL) && M <= MAX_ROWS) };
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut acc = [[V::splat(0.0); NV]; M];
+        if !t.before.is_null() {
+            for (i, row) in acc.iter_mut().enumerate() {
+                for (j, v) in row.iter_mut().enumerate() {
+                    *v = V::load(t.before.add((i * NV + j) * V::N));
+                }
+            }
+        }
+        let mut w = t.w;
+        for s in 0..t.count {
+            let segment = t.segments.add(s);
+            let rows = (&raw const (*segment).rows).cast::<[*const f32; M]>().read();
+            for k in 0..(*segment).len {
+                let mut b = [V::splat(0.0); NV];
+                for (j, v) in b.iter_mut().enumerate() {
+                    *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));
+                }
+                for (row, x) in acc.iter_mut().zip(rows) {
+                    let a = V::splat(*x.add(k));
+                    for (v, b) in row.iter_mut().zip(b) {
+                        *v = a.fused(b, *v);
+                    }
+                }
+                w = w.add(t.step);
+            }
+        }
+        if t.after.is_null() {
+            finish(&t.store, &acc);
+        } else {
+            for (i, row) in acc.iter().enumerate() {
+                for (j, v) in row.iter().enumerate() {
+                    v.store(t.after.add((i * NV + j) * V::N));
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn finish<V: Fused, const M: usize, const NV: usize>(s: &Store, acc: &[[V; NV]; M]) {
+    // SAFETY: as the caller of `run` promises; a vector that ends beyond `cols` moves no more than the columns there.
+    unsafe {
+        let (alpha, low, high) = (V::splat(s.alpha), V::splat(s.low), V::splat(s.high));
+        for j in 0..NV {
+            let at = j * V::N;
+            let bias = if s.bias.is_null() { V::splat(0.0) } else { V::load(s.bias.add(at)) };
+            let left = s.cols.saturating_sub(at);
+            if left == 0 {
+                return;
+            }
+            for (i, row) in acc.iter().enumerate() {
+                let mut v = row[j].fused(alpha, bias);
+                let y = s.y.add(i * s.y_pitch + at);
+                if left >= V::N {
+                    if !s.residual.is_null() {
+                        v = v.add(V::load(s.residual.add(i * s.residual_pitch + at)));
+                    }
+                    high.min(low.max(v)).store(y);
+                } else {
+                    if !s.residual.is_null() {
+                        v = v.add(V::load_first(s.residual.add(i * s.residual_pitch + at), left));
+                    }
+                    high.min(low.max(v)).store_first(y, left);
+                }
+            }
+        }
+    }
+}
+
+/// The micro-kernels of an instruction set for so many panels, by number of rows.
+pub(crate) struct Tiles {
+    pub(crate) panels: usize,
+    /// For 1, 2, … rows.
+    pub(crate) by_rows: &'static [TileFn],
+}
