@@ -9,6 +9,7 @@
 //! Silu, the two gelu, mish and hard-swish of −∞ are NaN or −0, as their formulas tell.
 
 pub(crate) mod functions;
+mod strided;
 #[cfg(test)]
 mod tests;
 

@@ -32,8 +32,12 @@ pub mod reduce;
 pub mod resize_f32;
 pub mod select;
 pub mod softmax_f32;
+#[cfg(test)]
+mod test_layouts;
 mod view;
+mod walk;
 
 pub use isa::{Isa, IsaSet};
 pub use parallel::{Parallel, SingleThread};
 pub use view::{Element, MAX_RANK, Rows, RowsMut, View, ViewMut};
+pub use walk::Loops;

@@ -125,3 +125,33 @@ fn only_the_elements_of_the_rows_are_touched() {
         }
     }
 }
+
+#[test]
+fn any_strides_in_place_and_out_of_it() {
+    use crate::parallel::Backwards;
+    use crate::test_layouts::{Layout, merge, random_dims};
+
+    let mut rng = coulter_testkit::rng::Rng::new(1);
+    for _ in 0..300 {
+        let dims = random_dims(&mut rng);
+        let (from, to) = (Layout::random_broadcast(&mut rng, &dims), Layout::random(&mut rng, &dims));
+        let x = rng.f32s(from.buffer_len());
+        let f = Function::new(Kind::Tanh);
+        let expected = apply(&generic::KERNEL, &f, &from.read(&x));
+        for kernel in kernels() {
+            let mut buffer = vec![0.0; to.buffer_len()];
+            let (y, from) = (to.view_mut(&mut buffer), from.view(&x));
+            let (mut y, from) = merge!(y, from);
+            kernel.run_strided(&f, &from, &mut y, &Backwards(4));
+            assert_eq!(to.read(&buffer), expected, "{} {to:?}", kernel.name);
+
+            let mut buffer = rng.f32s(to.buffer_len());
+            let expected = apply(&generic::KERNEL, &f, &to.read(&buffer));
+            let mut y = to.view_mut(&mut buffer);
+            // SAFETY: the operator works in place.
+            let x = unsafe { crate::View::from_raw(y.as_ptr(), y.dims(), y.strides()) };
+            kernel.run_strided(&f, &x, &mut y, &Backwards(4));
+            assert_eq!(to.read(&buffer), expected, "{} {to:?} in place", kernel.name);
+        }
+    }
+}
