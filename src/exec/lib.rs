@@ -18,6 +18,7 @@ mod arena;
 mod bind;
 mod error;
 mod external;
+mod merge;
 pub mod ops;
 mod resolver;
 mod session;
