@@ -194,6 +194,30 @@ impl<'a> Memory<'a> {
         // SAFETY: dense, in range, and a step's outputs overlap nothing else that it touches.
         unsafe { core::slice::from_raw_parts_mut(view.as_ptr(), view.len()) }
     }
+
+    /// The bytes of a dense tensor of any type.
+    pub(crate) fn bytes(&self, tensor: &Tensor) -> &'a [u8] {
+        let (offset, len) = byte_range(tensor);
+        // SAFETY: dense, in range, and not written by this step: only operators without in-place forms ask.
+        unsafe { core::slice::from_raw_parts(self.base(tensor.space).add(offset), len) }
+    }
+
+    /// The bytes of a dense tensor of any type, to write.
+    #[allow(clippy::mut_from_ref, reason = "a memory hands out disjoint parts, as the plan proved")]
+    pub(crate) fn bytes_mut(&self, tensor: &Tensor) -> &'a mut [u8] {
+        let (offset, len) = byte_range(tensor);
+        // SAFETY: dense, in range, and a step's outputs overlap nothing else that it touches.
+        unsafe { core::slice::from_raw_parts_mut(self.base(tensor.space).add(offset), len) }
+    }
+}
+
+/// Where the bytes of a dense tensor begin in its space, and how many there are; `(0, 0)` when it is empty.
+fn byte_range(tensor: &Tensor) -> (usize, usize) {
+    assert!(tensor.is_dense(), "only a dense tensor is bytes");
+    match tensor.len() {
+        Some(len) if len > 0 => (tensor.offset as usize, len * tensor.dtype.size()),
+        _ => (0, 0),
+    }
 }
 
 /// Heap bytes aligned as plans and arenas need them.

@@ -14,25 +14,6 @@ pub fn compile(model: &Path, options: &CompileOptions) -> Result<Compiled, Strin
     coulter_compile::compile(model, options, &mut |_, _| ()).map_err(|e| e.to_string())
 }
 
-/// Runs fallback steps.
-#[derive(Default)]
-pub struct Fallback;
-
-impl External for Fallback {
-    fn prepare(&mut self, _: &coulter_plan::Step<'_>, _: &[u8]) -> bool {
-        false
-    }
-
-    fn run(
-        &self,
-        _: usize,
-        _: &[coulter_exec::ExternalTensor<'_>],
-        _: &mut [coulter_exec::ExternalTensorMut<'_>],
-    ) -> bool {
-        false
-    }
-}
-
 /// A plan's bytes as a file would be mapped.
 pub fn aligned(plan: &[u8]) -> AlignedBytes {
     let mut bytes = AlignedBytes::zeroed(plan.len());

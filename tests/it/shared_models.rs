@@ -69,7 +69,7 @@ fn check(model: &Shared) {
     let options = CompileOptions { dims, forbid_fallback: model.native, ..CompileOptions::default() };
     let compiled = engine::compile(&folder.join(model.file), &options).unwrap_or_else(|e| panic!("{name}: {e}"));
     let plan = engine::aligned(&compiled.plan);
-    let mut external = engine::Fallback::default();
+    let mut external = coulter_fallback::Tract::default();
     let mut runner = Runner::new(&plan, Some(&mut external)).unwrap_or_else(|e| panic!("{name}: {e}"));
 
     let archive = |part| npz::read(&folder.join(format!("{}_{part}.npz", model.reference)));

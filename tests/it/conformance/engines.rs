@@ -25,10 +25,14 @@ pub fn coulter(case: &Case) -> Outcome {
     }
     // What does not bind or run has compiled all the same: the promise is to refuse earlier.
     let plan = engine::aligned(&compiled.plan);
-    let mut external = engine::Fallback::default();
+    let mut external = coulter_fallback::Tract::default();
+    let reasons = external.errors();
     let outputs = match engine::Runner::new(&plan, Some(&mut external)).and_then(|mut runner| runner.run(&inputs)) {
         Ok(outputs) => outputs,
-        Err(error) => return Outcome::Wrong(format!("compiled, but: {error}")),
+        Err(error) => {
+            let reason = reasons.last().map(|e| format!(": {e}")).unwrap_or_default();
+            return Outcome::Wrong(format!("compiled, but: {error}{reason}"));
+        }
     };
     for (name, wanted) in &case.outputs {
         let Some((_, got)) = outputs.iter().find(|(n, _)| n == name) else {

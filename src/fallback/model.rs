@@ -1,0 +1,131 @@
+//! A loaded sub-model.
+
+use coulter_plan::DType;
+use prost::Message;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+
+use crate::dtype::{from_tract, to_tract};
+use crate::error::{FallbackError, Port};
+use crate::panics::caught;
+
+/// Ready to run, with what goes in and comes out.
+pub(crate) struct Model {
+    runnable: Arc<TypedRunnableModel>,
+    /// Types and shapes of the inputs.
+    pub(crate) inputs: Vec<(DType, Vec<usize>)>,
+    /// Types and shapes of the outputs.
+    pub(crate) outputs: Vec<(DType, Vec<usize>)>,
+}
+
+impl Model {
+    /// Loads a serialized ONNX model.
+    pub(crate) fn load(bytes: &[u8]) -> Result<Self, FallbackError> {
+        let proto = ModelProto::decode(bytes).map_err(|e| FallbackError::NotOnnx(e.to_string()))?;
+        if proto.graph.is_none() {
+            return Err(FallbackError::NotOnnx("it has no graph".into()));
+        }
+        caught(|| {
+            let load_error = |e: TractError| FallbackError::Load(format!("{e:#}"));
+            let typed = tract_onnx::onnx().model_for_proto_model(&proto).and_then(|m| m.into_typed());
+            let typed = typed.and_then(|m| m.into_decluttered()).map_err(load_error)?;
+            let inputs = facts(&typed.inputs, &typed, Port::Input)?;
+            let outputs = facts(&typed.outputs, &typed, Port::Output)?;
+            let runnable = typed.into_optimized().and_then(|m| m.into_runnable()).map_err(load_error)?;
+            Ok(Self { runnable, inputs, outputs })
+        })
+    }
+
+    /// Fails unless these are the types and shapes of the inputs.
+    pub(crate) fn check_inputs(&self, given: &[(DType, Vec<usize>)]) -> Result<(), FallbackError> {
+        check("inputs", Port::Input, &self.inputs, given)
+    }
+
+    /// Fails unless these are the types and shapes of the outputs.
+    pub(crate) fn check_outputs(&self, given: &[(DType, Vec<usize>)]) -> Result<(), FallbackError> {
+        check("outputs", Port::Output, &self.outputs, given)
+    }
+
+    /// Runs; each output has the type and shape that [`Model::outputs`] tells.
+    pub(crate) fn run(&self, inputs: &[&[u8]]) -> Result<Vec<Tensor>, FallbackError> {
+        if inputs.len() != self.inputs.len() {
+            let (expected, found) = (self.inputs.len(), inputs.len());
+            return Err(FallbackError::Count { side: "inputs", expected, found });
+        }
+        let facts = self.inputs.iter().zip(inputs).enumerate();
+        let tensors =
+            facts.map(|(i, ((dtype, shape), bytes))| tensor(i, *dtype, shape, bytes).map(Tensor::into_tvalue));
+        let tensors: TVec<TValue> = tensors.collect::<Result<_, _>>()?;
+        let results = caught(|| self.runnable.run(tensors).map_err(run_error))?;
+        let results = results.into_iter().map(plain).collect::<Result<Vec<_>, _>>()?;
+        let found = results.iter().enumerate().map(|(i, t)| {
+            let dtype = supported(Port::Output(i), t.datum_type())?;
+            Ok((dtype, t.shape().to_vec()))
+        });
+        self.check_outputs(&found.collect::<Result<Vec<_>, FallbackError>>()?)?;
+        Ok(results)
+    }
+}
+
+fn run_error(error: TractError) -> FallbackError {
+    FallbackError::Run(format!("{error:#}"))
+}
+
+/// A tensor of tract from bytes. Any byte but 0 is true.
+fn tensor(i: usize, dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Tensor, FallbackError> {
+    let port = Port::Input(i);
+    let expected = shape.iter().product::<usize>() * dtype.size();
+    if bytes.len() != expected {
+        return Err(FallbackError::Bytes { port, expected, found: bytes.len() });
+    }
+    let datum = to_tract(dtype).ok_or_else(|| FallbackError::Type { port, dtype: dtype.to_string() })?;
+    let mut tensor = Tensor::zero_dt(datum, shape).map_err(run_error)?;
+    let elements = tensor.as_bytes_mut();
+    elements.copy_from_slice(bytes);
+    if dtype == DType::Bool {
+        elements.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    }
+    Ok(tensor)
+}
+
+/// A result whose bytes are those of the plan's type.
+fn plain(value: TValue) -> Result<Tensor, FallbackError> {
+    let tensor = value.into_tensor();
+    if tensor.datum_type() == DatumType::TDim {
+        return tensor.cast_to_dt(DatumType::I64).map(|t| t.into_owned()).map_err(run_error);
+    }
+    Ok(tensor)
+}
+
+fn supported(port: Port, dtype: DatumType) -> Result<DType, FallbackError> {
+    from_tract(dtype).ok_or_else(|| FallbackError::Type { port, dtype: format!("{dtype:?}") })
+}
+
+fn facts(
+    outlets: &[OutletId],
+    model: &TypedModel,
+    port: fn(usize) -> Port,
+) -> Result<Vec<(DType, Vec<usize>)>, FallbackError> {
+    let fact = |(i, outlet): (usize, &OutletId)| {
+        let fact = model.outlet_fact(*outlet).map_err(|e| FallbackError::Load(format!("{e:#}")))?;
+        let dtype = supported(port(i), fact.datum_type)?;
+        let symbolic = || FallbackError::SymbolicShape { port: port(i), shape: format!("{:?}", fact.shape) };
+        Ok((dtype, fact.shape.as_concrete().ok_or_else(symbolic)?.to_vec()))
+    };
+    outlets.iter().enumerate().map(fact).collect()
+}
+
+fn check(
+    side: &'static str,
+    port: fn(usize) -> Port,
+    expected: &[(DType, Vec<usize>)],
+    found: &[(DType, Vec<usize>)],
+) -> Result<(), FallbackError> {
+    if expected.len() != found.len() {
+        return Err(FallbackError::Count { side, expected: expected.len(), found: found.len() });
+    }
+    match expected.iter().zip(found).enumerate().find(|(_, (e, f))| e != f) {
+        None => Ok(()),
+        Some((i, (e, f))) => Err(FallbackError::Mismatch { port: port(i), expected: e.clone(), found: f.clone() }),
+    }
+}
