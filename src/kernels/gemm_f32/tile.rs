@@ -6,6 +6,9 @@ use crate::lanes::Fused;
 /// Rows that a tile has at most.
 pub(crate) const MAX_ROWS: usize = 16;
 
+/// Sums that a tile has at most.
+pub(crate) const MAX_SUMS: usize = 14 * 32;
+
 /// A stretch of the sum: `len` neighbouring elements of each of the tile's rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Segment {
@@ -62,14 +65,17 @@ pub(crate) struct Store {
 pub(crate) type TileFn = unsafe fn(&Tile);
 
 /// `M` rows by `NV` vectors of columns: see [`TileFn`].
+///
+/// The sums stay in registers as long as nothing takes an address among them or indexes them in a loop that is not
+/// unrolled: loops over them here are short and without branches, what is more goes through memory.
 #[inline(always)]
 pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
     const { assert!(PANEL.is_multiple_of(V::N) && (NV * V::N).is_multiple_of(PANEL) && M <= MAX_ROWS) };
     // SAFETY: as the caller promises.
     unsafe {
-        let mut acc = [[V::splat(0.0); NV]; M];
+        let mut sums = [[V::splat(0.0); NV]; M];
         if !t.before.is_null() {
-            for (i, row) in acc.iter_mut().enumerate() {
+            for (i, row) in sums.iter_mut().enumerate() {
                 for (j, v) in row.iter_mut().enumerate() {
                     *v = V::load(t.before.add((i * NV + j) * V::N));
                 }
@@ -84,7 +90,7 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
                 for (j, v) in b.iter_mut().enumerate() {
                     *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));
                 }
-                for (row, x) in acc.iter_mut().zip(rows) {
+                for (row, x) in sums.iter_mut().zip(rows) {
                     let a = V::splat(*x.add(k));
                     for (v, b) in row.iter_mut().zip(b) {
                         *v = a.fused(b, *v);
@@ -93,44 +99,86 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
                 w = w.add(t.step);
             }
         }
-        if t.after.is_null() {
-            finish(&t.store, &acc);
+        if !t.after.is_null() {
+            spill(&sums, t.after);
+        } else if t.store.cols >= NV * V::N {
+            store_whole(&t.store, &sums);
         } else {
-            for (i, row) in acc.iter().enumerate() {
+            let mut spilled = [0f32; MAX_SUMS];
+            const { assert!(M * NV * V::N <= MAX_SUMS) };
+            spill(&sums, spilled.as_mut_ptr());
+            store_part::<V>(&t.store, spilled.as_ptr(), M, NV);
+        }
+    }
+}
+
+/// Writes the sums of one row after another.
+#[inline(always)]
+unsafe fn spill<V: Fused, const M: usize, const NV: usize>(sums: &[[V; NV]; M], to: *mut f32) {
+    for (i, row) in sums.iter().enumerate() {
+        for (j, v) in row.iter().enumerate() {
+            // SAFETY: the caller's memory holds rows · columns elements.
+            unsafe { v.store(to.add((i * NV + j) * V::N)) };
+        }
+    }
+}
+
+/// Stores a tile all of whose columns are there.
+#[inline(always)]
+unsafe fn store_whole<V: Fused, const M: usize, const NV: usize>(s: &Store, sums: &[[V; NV]; M]) {
+    // SAFETY: the tile's rows and columns are there, as the caller of `run` promises.
+    unsafe {
+        let (alpha, low, high) = (V::splat(s.alpha), V::splat(s.low), V::splat(s.high));
+        let mut bias = [V::splat(0.0); NV];
+        if !s.bias.is_null() {
+            for (j, v) in bias.iter_mut().enumerate() {
+                *v = V::load(s.bias.add(j * V::N));
+            }
+        }
+        if s.residual.is_null() {
+            for (i, row) in sums.iter().enumerate() {
                 for (j, v) in row.iter().enumerate() {
-                    v.store(t.after.add((i * NV + j) * V::N));
+                    let v = v.fused(alpha, bias[j]);
+                    high.min(low.max(v)).store(s.y.add(i * s.y_pitch + j * V::N));
+                }
+            }
+        } else {
+            for (i, row) in sums.iter().enumerate() {
+                for (j, v) in row.iter().enumerate() {
+                    let v = v.fused(alpha, bias[j]).add(V::load(s.residual.add(i * s.residual_pitch + j * V::N)));
+                    high.min(low.max(v)).store(s.y.add(i * s.y_pitch + j * V::N));
                 }
             }
         }
     }
 }
 
+/// Stores a tile whose last columns are not there.
 #[inline(always)]
-unsafe fn finish<V: Fused, const M: usize, const NV: usize>(s: &Store, acc: &[[V; NV]; M]) {
-    // SAFETY: as the caller of `run` promises; a vector that ends beyond `cols` moves no more than the columns there.
+unsafe fn store_part<V: Fused>(s: &Store, sums: *const f32, rows: usize, vectors: usize) {
+    // SAFETY: the tile's rows and `cols` columns are there, as the caller of `run` promises; a vector that ends beyond
+    // them moves no more than the columns before.
     unsafe {
         let (alpha, low, high) = (V::splat(s.alpha), V::splat(s.low), V::splat(s.high));
-        for j in 0..NV {
-            let at = j * V::N;
-            let bias = if s.bias.is_null() { V::splat(0.0) } else { V::load(s.bias.add(at)) };
-            let left = s.cols.saturating_sub(at);
-            if left == 0 {
-                return;
-            }
-            for (i, row) in acc.iter().enumerate() {
-                let mut v = row[j].fused(alpha, bias);
-                let y = s.y.add(i * s.y_pitch + at);
+        for i in 0..rows {
+            let (y, residual) = (s.y.add(i * s.y_pitch), s.residual.wrapping_add(i * s.residual_pitch));
+            let mut at = 0;
+            while at < s.cols {
+                let bias = if s.bias.is_null() { V::splat(0.0) } else { V::load(s.bias.add(at)) };
+                let mut v = V::load(sums.add(i * vectors * V::N + at)).fused(alpha, bias);
+                let left = s.cols - at;
                 if left >= V::N {
                     if !s.residual.is_null() {
-                        v = v.add(V::load(s.residual.add(i * s.residual_pitch + at)));
+                        v = v.add(V::load(residual.add(at)));
                     }
-                    high.min(low.max(v)).store(y);
+                    high.min(low.max(v)).store(y.add(at));
                 } else {
                     if !s.residual.is_null() {
-                        v = v.add(V::load_first(s.residual.add(i * s.residual_pitch + at), left));
+                        v = v.add(V::load_first(residual.add(at), left));
                     }
-                    high.min(low.max(v)).store_first(y, left);
+                    high.min(low.max(v)).store_first(y.add(at), left);
                 }
+                at += V::N;
             }
         }
     }
