@@ -24,12 +24,12 @@ pub(crate) struct Product {
     pub(crate) k: usize,
     pub(crate) n: usize,
     pub(crate) x: *const f32,
-    pub(crate) x_pitch: usize,
+    pub(crate) x_pitch: isize,
     pub(crate) w: *const f32,
     /// Elements from one panel to the next.
     pub(crate) panel: usize,
     /// Elements from one row of a panel to the next.
-    pub(crate) step: usize,
+    pub(crate) step: isize,
     /// Of row 0 and column 0. Its bounds are set where the activation is a clamp.
     pub(crate) store: Store,
     pub(crate) activation: Function,
@@ -105,7 +105,7 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
             let mut segment = Segment { len: p.k, ..Segment::EMPTY };
             for (i, x) in segment.rows[..tile_rows.len()].iter_mut().enumerate() {
                 // SAFETY: row `row + i` is one of the product's.
-                *x = unsafe { p.x.add((row + i) * p.x_pitch) };
+                *x = unsafe { p.x.offset((row + i) as isize * p.x_pitch) };
             }
             // SAFETY: the rows are those of the part, as the caller promises.
             unsafe {
@@ -124,9 +124,12 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
 unsafe fn row_of(store: &Store, row: usize) -> Store {
     // SAFETY: the row is one of the product's, as the caller promises.
     unsafe {
-        let residual =
-            if store.residual.is_null() { store.residual } else { store.residual.add(row * store.residual_pitch) };
-        Store { residual, y: store.y.add(row * store.y_pitch), ..*store }
+        let residual = if store.residual.is_null() {
+            store.residual
+        } else {
+            store.residual.offset(row as isize * store.residual_pitch)
+        };
+        Store { residual, y: store.y.offset(row as isize * store.y_pitch), ..*store }
     }
 }
 
@@ -187,7 +190,7 @@ unsafe fn apply_activation(kernel: &GemmKernel, f: &Function, store: &Store, row
     for r in 0..rows {
         // SAFETY: columns below `cols` of a row of y; the kernel's instruction set is there as this kernel's is.
         unsafe {
-            let y = store.y.add(r * store.y_pitch + first);
+            let y = store.y.offset(r as isize * store.y_pitch).add(first);
             activation.apply(f, y, y, end - first);
         }
     }

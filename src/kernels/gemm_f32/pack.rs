@@ -15,6 +15,9 @@ pub(crate) struct Matrix {
     pub(crate) n_stride: isize,
 }
 
+// SAFETY: addresses of plain elements that are only read.
+unsafe impl Sync for Matrix {}
+
 /// Packs `w [K, N]`, with any strides, into panels `[ceil(N/16)][K][16]`, with zeros past N.
 ///
 /// # Panics
@@ -38,15 +41,38 @@ pub(crate) unsafe fn pack_panel(w: &Matrix, panel: usize, out: *mut f32) {
     // SAFETY: element (k, panel · 16 + c) with c < cols lies in the matrix; `out` has room for 16 columns of each row.
     unsafe {
         let from = w.ptr.offset((panel * PANEL) as isize * w.n_stride);
-        for k in 0..w.k {
+        let mut k = 0;
+        if w.k_stride == 1 && cols == PANEL {
+            while k + 4 <= w.k {
+                for c in (0..PANEL).step_by(4) {
+                    transpose(from.offset(c as isize * w.n_stride).add(k), w.n_stride, out.add(k * PANEL + c));
+                }
+                k += 4;
+            }
+        }
+        while k < w.k {
             let (row, out) = (from.offset(k as isize * w.k_stride), out.add(k * PANEL));
             if w.n_stride == 1 && cols == PANEL {
                 out.cast::<[f32; PANEL]>().write_unaligned(row.cast::<[f32; PANEL]>().read_unaligned());
-                continue;
+            } else {
+                for c in 0..PANEL {
+                    out.add(c).write(if c < cols { row.offset(c as isize * w.n_stride).read() } else { 0.0 });
+                }
             }
-            for c in 0..PANEL {
-                out.add(c).write(if c < cols { row.offset(c as isize * w.n_stride).read() } else { 0.0 });
-            }
+            k += 1;
+        }
+    }
+}
+
+/// Writes four columns of four neighbouring elements each as rows of panels.
+#[inline(always)]
+unsafe fn transpose(from: *const f32, stride: isize, out: *mut f32) {
+    // SAFETY: the caller has four columns of four elements, and room for four elements in each of four rows.
+    unsafe {
+        let column = |c: usize| from.offset(c as isize * stride).cast::<[f32; 4]>().read_unaligned();
+        let columns = [column(0), column(1), column(2), column(3)];
+        for r in 0..4 {
+            out.add(r * PANEL).cast::<[f32; 4]>().write_unaligned(columns.map(|column| column[r]));
         }
     }
 }

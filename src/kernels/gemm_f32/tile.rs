@@ -30,7 +30,7 @@ pub(crate) struct Tile {
     /// Elements from one panel to the next.
     pub(crate) panel: usize,
     /// Elements from the weights of one element of the sum to those of the next.
-    pub(crate) step: usize,
+    pub(crate) step: isize,
     /// Sums of stretches that were worked off before; null at the beginning.
     pub(crate) before: *const f32,
     /// Where sums are left for more stretches to come; null at the end, when they go to `y`.
@@ -46,9 +46,9 @@ pub(crate) struct Store {
     pub(crate) bias: *const f32,
     /// Null for none.
     pub(crate) residual: *const f32,
-    pub(crate) residual_pitch: usize,
+    pub(crate) residual_pitch: isize,
     pub(crate) y: *mut f32,
-    pub(crate) y_pitch: usize,
+    pub(crate) y_pitch: isize,
     /// Columns of `y` that the tile has: the last of its panels may be partly beyond.
     pub(crate) cols: usize,
     pub(crate) low: f32,
@@ -96,7 +96,7 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
                         *v = a.fused(b, *v);
                     }
                 }
-                w = w.add(t.step);
+                w = w.wrapping_offset(t.step);
             }
         }
         if !t.after.is_null() {
@@ -139,14 +139,16 @@ unsafe fn store_whole<V: Fused, const M: usize, const NV: usize>(s: &Store, sums
             for (i, row) in sums.iter().enumerate() {
                 for (j, v) in row.iter().enumerate() {
                     let v = v.fused(alpha, bias[j]);
-                    high.min(low.max(v)).store(s.y.add(i * s.y_pitch + j * V::N));
+                    high.min(low.max(v)).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
                 }
             }
         } else {
             for (i, row) in sums.iter().enumerate() {
                 for (j, v) in row.iter().enumerate() {
-                    let v = v.fused(alpha, bias[j]).add(V::load(s.residual.add(i * s.residual_pitch + j * V::N)));
-                    high.min(low.max(v)).store(s.y.add(i * s.y_pitch + j * V::N));
+                    let v = v
+                        .fused(alpha, bias[j])
+                        .add(V::load(s.residual.offset(i as isize * s.residual_pitch).add(j * V::N)));
+                    high.min(low.max(v)).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
                 }
             }
         }
@@ -161,7 +163,8 @@ unsafe fn store_part<V: Fused>(s: &Store, sums: *const f32, rows: usize, vectors
     unsafe {
         let (alpha, low, high) = (V::splat(s.alpha), V::splat(s.low), V::splat(s.high));
         for i in 0..rows {
-            let (y, residual) = (s.y.add(i * s.y_pitch), s.residual.wrapping_add(i * s.residual_pitch));
+            let y = s.y.offset(i as isize * s.y_pitch);
+            let residual = s.residual.wrapping_offset(i as isize * s.residual_pitch);
             let mut at = 0;
             while at < s.cols {
                 let bias = if s.bias.is_null() { V::splat(0.0) } else { V::load(s.bias.add(at)) };
