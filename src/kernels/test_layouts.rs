@@ -56,6 +56,13 @@ impl Layout {
         layout
     }
 
+    /// Dimension `i` broadcast.
+    pub(crate) fn broadcast(mut self, i: usize) -> Self {
+        self.strides[i] = 0;
+        self.place();
+        self
+    }
+
     fn place(&mut self) {
         (self.first, self.len) = (0, 0);
         if self.dims.contains(&0) {
