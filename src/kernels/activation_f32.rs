@@ -13,6 +13,8 @@ mod strided;
 #[cfg(test)]
 mod tests;
 
+use core::ops::Range;
+
 use crate::activation::Function;
 use crate::{Isa, RowsMut};
 
@@ -60,6 +62,33 @@ impl ActivationKernel {
             unsafe {
                 let row = first.add(r * pitch);
                 self.apply(f, row, row, cols);
+            }
+        }
+    }
+
+    /// Applies `f` to some columns of some rows.
+    ///
+    /// # Safety
+    /// The ranges lie in `rows`, no other thread accesses these elements, and the processor has the kernel's
+    /// instruction set.
+    pub(crate) unsafe fn apply_to_part(
+        &self,
+        f: &Function,
+        y: &RowsMut<'_, f32>,
+        rows: Range<usize>,
+        cols: Range<usize>,
+    ) {
+        let (pitch, len) = (y.pitch(), cols.len());
+        // SAFETY: the part's elements lie in the view; whole rows without gaps are one stretch.
+        unsafe {
+            let first = y.as_ptr().add(cols.start);
+            if pitch == len {
+                let first = first.add(rows.start * pitch);
+                return self.apply(f, first, first, rows.len() * pitch);
+            }
+            for row in rows {
+                let first = first.add(row * pitch);
+                self.apply(f, first, first, len);
             }
         }
     }

@@ -33,9 +33,12 @@ pub mod resize_f32;
 pub mod select;
 pub mod softmax_f32;
 #[cfg(test)]
+mod test_images;
+#[cfg(test)]
 mod test_layouts;
 mod view;
 mod walk;
+pub mod window;
 
 pub use isa::{Isa, IsaSet};
 pub use parallel::{Parallel, SingleThread};

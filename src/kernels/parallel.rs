@@ -31,6 +31,20 @@ pub fn share(len: usize, unit: usize, task: usize, tasks: usize) -> core::ops::R
     at(task)..at(task + 1)
 }
 
+/// Elementary operations below which work is not worth a second thread.
+const LEAST_WORK: usize = 1 << 16;
+
+/// Into how many tasks to split `rows`, and `columns` where the rows are too few, of so much `work`.
+pub(crate) fn grid(rows: usize, columns: usize, work: usize, threads: usize) -> (usize, usize) {
+    if threads == 1 || work < LEAST_WORK || rows == 0 {
+        return (1, 1);
+    }
+    // Twice as many as threads: one that is held up leaves some to the others.
+    let wanted = 2 * threads;
+    let row_tasks = rows.min(wanted);
+    (row_tasks, (wanted / row_tasks).min(columns))
+}
+
 /// Claims threads and runs the tasks last to first: what depends on their order or number shows.
 #[cfg(test)]
 pub(crate) struct Backwards(pub(crate) usize);

@@ -1,1 +1,119 @@
-//! Maximum and average over windows, NHWC.
+//! Maximum and average over windows of NHWC f32 tensors.
+//!
+//! Every instruction set gives the same bits: vectors lie along the channels, and the elements of a window are
+//! combined in order, in sums first along its rows. NaN does not take part in a maximum. A window without any element
+//! of the input has the maximum −∞ and the average 0.
+
+#[cfg(test)]
+mod tests;
+mod window;
+
+use core::ops::Range;
+
+use crate::activation::Function;
+use crate::activation_f32::ActivationKernel;
+use crate::parallel::{grid, share};
+use crate::window::Axis;
+use crate::{Isa, Parallel, Rows, RowsMut};
+
+crate::kernels! { PoolKernel:
+    #[cfg(target_arch = "x86_64")] avx512;
+    #[cfg(target_arch = "x86_64")] avx2;
+    generic;
+}
+
+/// Channels that threads share out together: a cache line.
+const PANEL: usize = 16;
+
+/// What is taken of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The greatest element of the input.
+    Max,
+    /// The mean of the elements of the input.
+    Average,
+    /// The sum of the elements of the input, divided by the number of positions inside the input and its padding.
+    AverageWithPad,
+}
+
+/// Sizes and kind of a pooling.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// What is taken.
+    pub kind: Kind,
+    /// Number of images.
+    pub batch: usize,
+    /// How the window slides over the height.
+    pub vertical: Axis,
+    /// How the window slides over the width.
+    pub horizontal: Axis,
+    /// Padding after the input: bottom, right.
+    pub pad_after: [usize; 2],
+    /// Number of channels.
+    pub channels: usize,
+}
+
+/// Operands that fit their shape, and the bounds of the results.
+struct Job<'a> {
+    shape: &'a Shape,
+    x: Rows<'a, f32>,
+    y: &'a RowsMut<'a, f32>,
+    low: f32,
+    high: f32,
+}
+
+/// A pooling for one instruction set.
+#[derive(Debug)]
+pub struct PoolKernel {
+    /// Name, with the instruction set.
+    pub name: &'static str,
+    /// The instruction set.
+    pub isa: Isa,
+    /// Computes output rows, counted over all images, of some channels.
+    ///
+    /// Safety: the ranges lie in the job's shape, nothing else accesses these outputs, and the processor has the
+    /// instruction set.
+    run: unsafe fn(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>),
+}
+
+impl PoolKernel {
+    /// y = f(pooled x); pixels are rows of channels. `activation` is the kernel that applies `f` where it is no
+    /// clamp.
+    ///
+    /// # Panics
+    /// If the operands do not have the sizes that `shape` tells.
+    pub fn apply(
+        &self,
+        shape: &Shape,
+        x: Rows<'_, f32>,
+        y: &mut RowsMut<'_, f32>,
+        f: &Function,
+        activation: &ActivationKernel,
+        parallel: &dyn Parallel,
+    ) {
+        let Shape { batch, vertical, horizontal, channels, .. } = *shape;
+        let (rows, width) = (batch * vertical.output, horizontal.output);
+        let inputs = batch * vertical.input * horizontal.input;
+        assert!(x.rows() == inputs && x.cols() == channels, "the input has the shape's pixels");
+        assert!(y.rows() == rows * width && y.cols() == channels, "the output has the shape's pixels");
+        assert!(y.rows() <= 1 || y.pitch() >= channels, "output pixels do not overlap");
+        let (low, high) = f.as_clamp().unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let job = Job { shape, x, y, low, high };
+        let window = vertical.kernel.min(vertical.input) * horizontal.kernel.min(horizontal.input);
+        let work = (rows * width * channels).saturating_mul(window);
+        let (row_tasks, panel_tasks) = grid(rows, channels.div_ceil(PANEL), work, parallel.threads());
+        parallel.run(row_tasks * panel_tasks, &|task| {
+            let channels = share(channels, PANEL, task % panel_tasks, panel_tasks);
+            for row in share(rows, 1, task / panel_tasks, row_tasks) {
+                // SAFETY: the shares are ranges of the shape that no other task has, and the operands fit it.
+                unsafe {
+                    (self.run)(&job, row..row + 1, channels.clone());
+                    if f.as_clamp().is_none() {
+                        let pixels = row * width..(row + 1) * width;
+                        activation.apply_to_part(f, job.y, pixels, channels.clone());
+                    }
+                }
+            }
+        });
+    }
+}
