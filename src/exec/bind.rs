@@ -1,6 +1,7 @@
 //! Decoding a step and choosing its kernel.
 
 use coulter_kernels::IsaSet;
+use coulter_kernels::window::Axis;
 use coulter_plan::{DType, Dims, OpError, Plan, Step, Tensor};
 
 use crate::arena::{RowSlot, Slot};
@@ -92,4 +93,23 @@ pub(crate) fn nhwc(dims: &Dims<u32>) -> Result<[usize; 4], OpError> {
         [n, h, w, c] => Ok([n, h, w, c].map(|d| d as usize)),
         _ => Err(OpError::Shape),
     }
+}
+
+/// How a kernel slides over the height and the width of `x`, giving `y`. `pad`: top, left, bottom, right.
+pub(crate) fn axes(
+    x: [usize; 4],
+    y: [usize; 4],
+    kernel: [u32; 2],
+    stride: [u32; 2],
+    dilation: [u32; 2],
+    pad: [u32; 4],
+) -> [Axis; 2] {
+    [0, 1].map(|i| Axis {
+        input: x[1 + i],
+        output: y[1 + i],
+        kernel: kernel[i] as usize,
+        stride: stride[i] as usize,
+        dilation: dilation[i] as usize,
+        pad: pad[i] as usize,
+    })
 }

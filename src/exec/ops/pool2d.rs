@@ -1,19 +1,53 @@
 //! See [`coulter_plan::ops::pool2d`].
 
-use coulter_plan::OpError;
+use coulter_kernels::activation::Function;
+use coulter_kernels::activation_f32::{self, ActivationKernel};
+use coulter_kernels::pool_f32::{self, PoolKernel, Shape, select};
+use coulter_plan::ops::pool2d::{Kind, Params};
+use coulter_plan::{DType, OpError};
 
-use crate::bind::BindContext;
+use crate::activation::function;
+use crate::arena::RowSlot;
+use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
 
+#[cfg(test)]
+mod tests;
+
 /// What a bound step keeps.
 #[derive(Clone, Copy, Debug)]
-pub struct Args {}
-
-pub(crate) fn bind(_context: &BindContext<'_>) -> Result<Args, OpError> {
-    Err(OpError::Type)
+pub struct Args {
+    kernel: &'static PoolKernel,
+    activation: &'static ActivationKernel,
+    f: Function,
+    shape: Shape,
+    x: RowSlot,
+    y: RowSlot,
 }
 
-pub(crate) fn run(_args: &Args, _context: &RunContext<'_>) -> Result<(), RunErrorKind> {
-    Err(RunErrorKind::Internal)
+pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
+    let params: Params = context.params()?;
+    let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
+    let [vertical, horizontal] = axes(x, y, params.kernel, params.stride, params.dilation, params.pad);
+    let kind = match params.kind {
+        Kind::Max => pool_f32::Kind::Max,
+        Kind::Average => pool_f32::Kind::Average,
+        Kind::AverageWithPad => pool_f32::Kind::AverageWithPad,
+    };
+    let [_, _, bottom, right] = params.pad.map(|pad| pad as usize);
+    Ok(Args {
+        kernel: select(context.isas),
+        activation: activation_f32::select(context.isas),
+        f: function(params.activation)?,
+        shape: Shape { kind, batch: x[0], vertical, horizontal, pad_after: [bottom, right], channels: x[3] },
+        x: context.input_rows(0, DType::F32)?,
+        y: context.output_rows(0, DType::F32)?,
+    })
+}
+
+pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+    let (x, mut y) = (context.memory.rows(&args.x), context.memory.rows_mut(&args.y));
+    args.kernel.apply(&args.shape, x, &mut y, &args.f, args.activation, context.parallel);
+    Ok(())
 }
