@@ -26,6 +26,7 @@ mod session;
 mod testing;
 #[cfg(feature = "std")]
 pub mod threads;
+pub mod verify;
 
 pub use arena::{Memory, RowSlot, Slot};
 pub use bind::{BindContext, BoundStep};
