@@ -1,4 +1,3 @@
-use std::vec;
 use std::vec::Vec;
 
 use coulter_plan::ops::depthwise_conv2d::Params;
@@ -78,7 +77,7 @@ fn the_output_may_be_the_residual() {
         d.step(&params(hard_swish), &[Some(x), Some(weights), None, Some(y)], &[Some(y)]);
         (d, y)
     };
-    let expected = sums(&x, CHANNELS, &weights, &vec![0.0; WEIGHTS]);
+    let expected = sums(&x, CHANNELS, &weights, &[0.0; WEIGHTS]);
     run_all(draft, |results, y| {
         for ((y, sum), residual) in results.f32(y).iter().zip(&expected).zip(&residual) {
             let sum = sum + f64::from(*residual);
