@@ -11,12 +11,10 @@ mod pack;
 mod tests;
 mod tile;
 
-#[allow(unused_imports, reason = "products within other families take them up")]
-pub(crate) use drive::{Part, Product, for_each_part, run_part};
+pub(crate) use drive::{Part, Product, apply_activation, for_each_part, run_part};
 pub use pack::pack_panels;
-#[allow(unused_imports, reason = "products within other families take them up")]
 pub(crate) use pack::{Matrix, pack_panel};
-pub(crate) use tile::{MAX_ROWS, Store, Tiles};
+pub(crate) use tile::{MAX_ROWS, MAX_SUMS, Segment, Store, Tile, Tiles};
 
 use crate::activation::Function;
 use crate::{Isa, Parallel, Rows, RowsMut};
@@ -103,6 +101,6 @@ impl GemmKernel {
         // SAFETY: the views and slices cover what the product addresses, as just checked; `y` is borrowed mutably and
         // overlaps no input but a residual that coincides with it. Parts write different elements of it. Owning a
         // kernel selected from a set of instruction sets proves that the processor has it.
-        for_each_part(&product, parallel, &|part| unsafe { run_part(self, &product, part) });
+        product.for_each_part(parallel, &|part| unsafe { run_part(self, &product, part) });
     }
 }

@@ -45,25 +45,31 @@ pub(crate) struct Part {
     pub(crate) panels: Range<usize>,
 }
 
-/// Splits a product into as many parts as there are threads worth to run them.
-pub(crate) fn for_each_part(p: &Product, parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
-    let panels = p.n.div_ceil(PANEL);
-    if p.m == 0 || panels == 0 {
+impl Product {
+    /// Splits the product into as many parts as there are threads worth to run them.
+    pub(crate) fn for_each_part(&self, parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
+        for_each_part([self.m, self.k, self.n.div_ceil(PANEL)], parallel, run);
+    }
+}
+
+/// Splits rows and panels, with sums of so many elements, into as many parts as there are threads worth to run them.
+pub(crate) fn for_each_part([m, k, panels]: [usize; 3], parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
+    if m == 0 || panels == 0 {
         return;
     }
-    let macs = p.m.saturating_mul(p.k.max(1)).saturating_mul(p.n);
+    let macs = m.saturating_mul(k.max(1)).saturating_mul(panels * PANEL);
     let tasks = parallel.threads().min(macs / TASK_MACS).max(1);
     if tasks == 1 {
-        return run(Part { rows: 0..p.m, panels: 0..panels });
+        return run(Part { rows: 0..m, panels: 0..panels });
     }
     // Whole pairs of panels, and enough rows for high tiles.
-    let (by_rows, by_panels) = (p.m.div_ceil(super::MAX_ROWS), panels.div_ceil(2));
+    let (by_rows, by_panels) = (m.div_ceil(super::MAX_ROWS), panels.div_ceil(2));
     if by_rows >= tasks || by_rows >= by_panels {
-        let tasks = tasks.min(p.m);
-        parallel.run(tasks, &|t| run(Part { rows: share(p.m, 1, t, tasks), panels: 0..panels }));
+        let tasks = tasks.min(m);
+        parallel.run(tasks, &|t| run(Part { rows: share(m, 1, t, tasks), panels: 0..panels }));
     } else {
         let tasks = tasks.min(by_panels);
-        parallel.run(tasks, &|t| run(Part { rows: 0..p.m, panels: share(panels, 2, t, tasks) }));
+        parallel.run(tasks, &|t| run(Part { rows: 0..m, panels: share(panels, 2, t, tasks) }));
     }
 }
 
@@ -81,6 +87,13 @@ impl GemmKernel {
     }
 }
 
+impl Tiles {
+    /// Panels, with sums of so many elements, that stay in the second-level cache while the rows pass by.
+    pub(crate) fn block(&self, k: usize) -> usize {
+        (WEIGHTS_BLOCK / (4 * PANEL * k.max(1))).max(1).next_multiple_of(self.panels)
+    }
+}
+
 /// Computes a part, on the calling thread. Other families call it for products of their own, from their own tasks.
 ///
 /// # Safety
@@ -93,7 +106,7 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
     }
     let (widest, tiles) = kernel.tiles_for(rows);
     let count = rows.div_ceil(widest.by_rows.len());
-    let block = (WEIGHTS_BLOCK / (4 * PANEL * p.k.max(1))).max(1).next_multiple_of(widest.panels);
+    let block = widest.block(p.k);
     let clamp = p.activation.as_clamp();
     let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
     let mut first = part.panels.start;
@@ -109,7 +122,7 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
             }
             // SAFETY: the rows are those of the part, as the caller promises.
             unsafe {
-                let store = Store { low, high, ..row_of(&p.store, row) };
+                let store = Store { low, high, ..p.store.at(row, 0) };
                 row_of_panels(tiles, p, &segment, tile_rows.len(), panels.clone(), &store);
                 if clamp.is_none() {
                     apply_activation(kernel, &p.activation, &store, tile_rows.len(), panels.clone());
@@ -120,32 +133,26 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
     }
 }
 
-/// The same from this row on.
-unsafe fn row_of(store: &Store, row: usize) -> Store {
-    // SAFETY: the row is one of the product's, as the caller promises.
-    unsafe {
-        let residual = if store.residual.is_null() {
-            store.residual
-        } else {
-            store.residual.offset(row as isize * store.residual_pitch)
-        };
-        Store { residual, y: store.y.offset(row as isize * store.y_pitch), ..*store }
-    }
-}
-
-/// The same from this column on.
-unsafe fn col_of(store: &Store, col: usize) -> Store {
-    let shift = |p: *const f32| {
-        if p.is_null() {
-            p
-        } else {
-            // SAFETY: the column is one of the product's, as the caller promises.
-            unsafe { p.add(col) }
+impl Store {
+    /// The same from this row and column on.
+    ///
+    /// # Safety
+    /// They are there.
+    pub(crate) unsafe fn at(&self, row: usize, col: usize) -> Self {
+        let to = |pitch: isize| row as isize * pitch + col as isize;
+        let mut store = Self { cols: self.cols - col, ..*self };
+        // SAFETY: elements of row and column are there, as the caller promises.
+        unsafe {
+            store.y = self.y.offset(to(self.y_pitch));
+            if !self.bias.is_null() {
+                store.bias = self.bias.add(col);
+            }
+            if !self.residual.is_null() {
+                store.residual = self.residual.offset(to(self.residual_pitch));
+            }
         }
-    };
-    let (bias, residual) = (shift(store.bias), shift(store.residual));
-    // SAFETY: as above.
-    unsafe { Store { bias, residual, y: store.y.add(col), cols: store.cols - col, ..*store } }
+        store
+    }
 }
 
 /// Computes a row of tiles. `store` begins at its first row and at column 0.
@@ -171,7 +178,7 @@ unsafe fn row_of_panels(
                     step: p.step,
                     before: core::ptr::null(),
                     after: core::ptr::null_mut(),
-                    store: col_of(store, panel * PANEL),
+                    store: store.at(0, panel * PANEL),
                 });
             }
             panel += group.panels;
@@ -183,7 +190,13 @@ unsafe fn row_of_panels(
 ///
 /// # Safety
 /// `store` addresses so many rows of y, and nothing else touches those columns meanwhile.
-unsafe fn apply_activation(kernel: &GemmKernel, f: &Function, store: &Store, rows: usize, panels: Range<usize>) {
+pub(crate) unsafe fn apply_activation(
+    kernel: &GemmKernel,
+    f: &Function,
+    store: &Store,
+    rows: usize,
+    panels: Range<usize>,
+) {
     let of_isa = activation_f32::KERNELS.iter().find(|k| k.isa == kernel.isa);
     let Some(activation) = of_isa.or(activation_f32::KERNELS.last()) else { return };
     let (first, end) = (panels.start * PANEL, (panels.end * PANEL).min(store.cols));
