@@ -9,31 +9,24 @@ mod direct;
 mod tests;
 
 use crate::activation::Function;
-use crate::gemm_f32::{Gemm, GemmKernel, PANEL, Store, for_each_part, packed_len};
+use crate::gemm_f32::{Gemm, GemmKernel, PANEL, Store, packed_len, split};
 use crate::parallel::Parallel;
+use crate::window::Axis;
 use crate::{Rows, RowsMut};
 
 /// Sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// N.
+    /// Number of images.
     pub batch: usize,
-    /// H and W.
-    pub input: [usize; 2],
-    /// OH and OW.
-    pub output: [usize; 2],
+    /// How the kernel slides over the height.
+    pub vertical: Axis,
+    /// How the kernel slides over the width.
+    pub horizontal: Axis,
     /// C.
     pub channels: usize,
     /// O.
     pub outputs: usize,
-    /// Kernel height and width.
-    pub kernel: [usize; 2],
-    /// Vertical and horizontal stride.
-    pub stride: [usize; 2],
-    /// Vertical and horizontal dilation.
-    pub dilation: [usize; 2],
-    /// Padding at the top and at the left.
-    pub pad: [usize; 2],
     /// Number of groups.
     pub groups: usize,
 }
@@ -41,7 +34,7 @@ pub struct Shape {
 /// Operands of a convolution beside its output `y [N, OH, OW, O]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Conv<'a> {
-    /// Sizes. Positions along each dimension, padding and kernel included, stay below 2³¹.
+    /// Sizes.
     pub shape: Shape,
     /// `[N, H, W, C]`, as rows of channels.
     pub x: Rows<'a, f32>,
@@ -58,7 +51,12 @@ pub struct Conv<'a> {
 impl Shape {
     /// Elements of each sum.
     fn depth(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * (self.channels / self.groups)
+        self.vertical.kernel * self.horizontal.kernel * (self.channels / self.groups)
+    }
+
+    /// Output pixels.
+    fn pixels(&self) -> usize {
+        self.batch * self.vertical.output * self.horizontal.output
     }
 
     /// Panels of a group.
@@ -68,11 +66,8 @@ impl Shape {
 
     /// Whether each output pixel sees the input pixel of the same index.
     fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1]
-            && self.stride == [1, 1]
-            && self.pad == [0, 0]
-            && self.output == self.input
-            && self.groups == 1
+        let is_pointwise = |a: &Axis| a.kernel == 1 && a.stride == 1 && a.pad == 0 && a.output == a.input;
+        is_pointwise(&self.vertical) && is_pointwise(&self.horizontal) && self.groups == 1
     }
 }
 
@@ -103,8 +98,7 @@ impl Conv<'_> {
         };
         let activation = if clamp.is_some() { None } else { Some(self.activation) };
         let job = direct::Job::new(kernel, s, &self.x, self.w.as_ptr(), store, activation);
-        let pixels = s.batch * s.output[0] * s.output[1];
-        for_each_part([pixels, s.depth(), s.groups * s.group_panels()], parallel, &|part| {
+        split([s.pixels(), s.depth(), s.groups * s.group_panels()], parallel, &|part| {
             // SAFETY: the views and slices cover what the sizes tell, as just checked; `y` is borrowed mutably and
             // overlaps no input but a residual that coincides with it; parts write different elements of it. Owning
             // a kernel selected from a set of instruction sets proves that the processor has it.
@@ -113,21 +107,15 @@ impl Conv<'_> {
     }
 
     fn check(&self, y: &RowsMut<'_, f32>) {
-        let s = &self.shape;
-        let groups = s.groups;
+        let (s, groups) = (&self.shape, self.shape.groups);
+        let (v, h) = (&s.vertical, &s.horizontal);
         assert!(groups > 0 && s.channels.is_multiple_of(groups) && s.outputs.is_multiple_of(groups), "groups of {s:?}");
-        assert!(s.stride.iter().chain(&s.dilation).chain(&s.kernel).all(|&v| v > 0), "steps of {s:?}");
-        assert!(self.x.rows() == s.batch * s.input[0] * s.input[1] && self.x.cols() == s.channels, "input of {s:?}");
-        assert!(y.rows() == s.batch * s.output[0] * s.output[1] && y.cols() == s.outputs, "output of {s:?}");
+        assert!(self.x.rows() == s.batch * v.input * h.input && self.x.cols() == s.channels, "input of {s:?}");
+        assert!(y.rows() == s.pixels() && y.cols() == s.outputs, "output of {s:?}");
         let of_group = s.outputs / groups;
         assert!(groups * packed_len(s.depth(), of_group) <= self.w.len(), "weights of {s:?}");
         let bias = groups * of_group.next_multiple_of(PANEL);
         assert!(self.bias.is_none_or(|b| bias <= b.len()), "bias of {s:?}");
         assert!(self.residual.is_none_or(|r| r.rows() == y.rows() && r.cols() == s.outputs), "residual of {s:?}");
-        let positions = |i: usize| {
-            let reach = (s.output[i].max(1) - 1) * s.stride[i] + s.dilation[i] * (s.kernel[i] - 1) + 1;
-            reach.max(s.input[i]) + s.pad[i] + s.stride[i]
-        };
-        assert!(positions(0).max(positions(1)) <= i32::MAX as usize, "positions of {s:?}");
     }
 }

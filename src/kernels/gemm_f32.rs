@@ -11,7 +11,7 @@ mod pack;
 mod tests;
 mod tile;
 
-pub(crate) use drive::{Part, Product, apply_activation, for_each_part, run_part};
+pub(crate) use drive::{Part, Product, apply_activation, for_each_part, run_part, split};
 pub use pack::pack_panels;
 pub(crate) use pack::{Matrix, pack_panel};
 pub(crate) use tile::{MAX_ROWS, MAX_SUMS, Segment, Store, Tile, Tiles};
@@ -101,6 +101,6 @@ impl GemmKernel {
         // SAFETY: the views and slices cover what the product addresses, as just checked; `y` is borrowed mutably and
         // overlaps no input but a residual that coincides with it. Parts write different elements of it. Owning a
         // kernel selected from a set of instruction sets proves that the processor has it.
-        product.for_each_part(parallel, &|part| unsafe { run_part(self, &product, part) });
+        for_each_part(&product, parallel, &|part| unsafe { run_part(self, &product, part) });
     }
 }

@@ -3,7 +3,7 @@
 //! Errors are those of [`gemm_f32`](crate::gemm_f32).
 
 use crate::activation::Function;
-use crate::gemm_f32::{GemmKernel, Matrix, PANEL, Product, Store, pack_panel, packed_len, run_part};
+use crate::gemm_f32::{GemmKernel, Matrix, PANEL, Product, Store, for_each_part, pack_panel, packed_len, run_part};
 use crate::parallel::{Parallel, share};
 use crate::{MAX_RANK, View, ViewMut};
 
@@ -209,7 +209,7 @@ impl Job<'_> {
             if !packed {
                 self.pack_b(p);
             }
-            product.for_each_part(self.parallel, &|part| run_part(self.kernel, &product, part));
+            for_each_part(&product, self.parallel, &|part| run_part(self.kernel, &product, part));
         }
     }
 
@@ -230,7 +230,7 @@ impl Job<'_> {
         let whole = p.n / PANEL * PANEL;
         let in_place = Product { n: whole, panel: PANEL, step: self.b_rows, ..*p };
         // SAFETY: as the caller promises.
-        in_place.for_each_part(self.parallel, &|part| unsafe { run_part(self.kernel, &in_place, part) });
+        for_each_part(&in_place, self.parallel, &|part| unsafe { run_part(self.kernel, &in_place, part) });
         if whole == p.n {
             return;
         }
@@ -241,7 +241,7 @@ impl Job<'_> {
             let mut rest = Product { w: self.room, n: p.n - whole, ..*p };
             rest.store.y = p.store.y.add(whole);
             rest.store.cols = rest.n;
-            rest.for_each_part(self.parallel, &|part| run_part(self.kernel, &rest, part));
+            for_each_part(&rest, self.parallel, &|part| run_part(self.kernel, &rest, part));
         }
     }
 }

@@ -1,19 +1,60 @@
 //! See [`coulter_plan::ops::conv2d`].
 
-use coulter_plan::OpError;
+use coulter_kernels::activation::Function;
+use coulter_kernels::conv_f32::{Conv, Shape};
+use coulter_kernels::gemm_f32::{GemmKernel, select};
+use coulter_plan::ops::conv2d::Params;
+use coulter_plan::{DType, OpError};
 
-use crate::bind::BindContext;
+use crate::activation::function;
+use crate::arena::{RowSlot, Slot};
+use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
 
+#[cfg(test)]
+mod tests;
+
 /// What a bound step keeps.
 #[derive(Clone, Copy, Debug)]
-pub struct Args {}
-
-pub(crate) fn bind(_context: &BindContext<'_>) -> Result<Args, OpError> {
-    Err(OpError::Type)
+pub struct Args {
+    kernel: &'static GemmKernel,
+    activation: Function,
+    shape: Shape,
+    x: RowSlot,
+    weights: Slot,
+    bias: Option<Slot>,
+    residual: Option<RowSlot>,
+    y: RowSlot,
 }
 
-pub(crate) fn run(_args: &Args, _context: &RunContext<'_>) -> Result<(), RunErrorKind> {
-    Err(RunErrorKind::Internal)
+pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
+    let params: Params = context.params()?;
+    let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
+    let [vertical, horizontal] = axes(x, y, params.kernel, params.stride, params.dilation, params.pad);
+    let groups = params.groups as usize;
+    Ok(Args {
+        kernel: select(context.isas),
+        activation: function(params.activation)?,
+        shape: Shape { batch: x[0], vertical, horizontal, channels: x[3], outputs: y[3], groups },
+        x: context.input_rows(0, DType::F32)?,
+        weights: context.input_slot(1, DType::F32)?,
+        bias: context.optional_slot(2, DType::F32)?,
+        residual: context.optional_rows(3, DType::F32)?,
+        y: context.output_rows(0, DType::F32)?,
+    })
+}
+
+pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+    let memory = &context.memory;
+    let conv = Conv {
+        shape: args.shape,
+        x: memory.rows(&args.x),
+        w: memory.slice(&args.weights),
+        bias: args.bias.as_ref().map(|bias| memory.slice(bias)),
+        residual: args.residual.as_ref().map(|residual| memory.rows(residual)),
+        activation: args.activation,
+    };
+    conv.run(args.kernel, &mut memory.rows_mut(&args.y), context.parallel);
+    Ok(())
 }

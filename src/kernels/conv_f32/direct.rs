@@ -1,6 +1,7 @@
 //! Tiles of output pixels by output channels, whose rows point into the input.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use super::Shape;
 use crate::Rows;
@@ -49,8 +50,8 @@ unsafe impl Sync for Job<'_> {}
 struct Pixel {
     /// The element under the kernel's first one; outside of the input where `top` or `left` is.
     at: *const f32,
-    top: i32,
-    left: i32,
+    top: isize,
+    left: isize,
 }
 
 /// Room for a tile's rows.
@@ -71,14 +72,11 @@ impl<'a> Job<'a> {
         activation: Option<Function>,
     ) -> Self {
         let depth = shape.channels / shape.groups;
-        let contiguous = shape.groups == 1 && x.pitch() == depth && (shape.dilation[1] == 1 || shape.kernel[1] == 1);
+        let (v, h) = (&shape.vertical, &shape.horizontal);
+        let contiguous = shape.groups == 1 && x.pitch() == depth && (h.dilation == 1 || h.kernel == 1);
         // Rows that are partly in the padding are copied: worth it where channels are few.
-        let by_kernel_rows = contiguous && (depth < PANEL || shape.kernel[1] * depth <= PIECE);
-        let (run, runs) = if by_kernel_rows {
-            (shape.kernel[1] * depth, shape.kernel[0])
-        } else {
-            (depth, shape.kernel[0] * shape.kernel[1])
-        };
+        let by_kernel_rows = contiguous && (depth < PANEL || h.kernel * depth <= PIECE);
+        let (run, runs) = if by_kernel_rows { (h.kernel * depth, v.kernel) } else { (depth, v.kernel * h.kernel) };
         let pieces = run.div_ceil(PIECE);
         let (x_pitch, x) = (x.pitch(), x.as_ptr());
         Self { kernel, shape, x, x_pitch, w, store, activation, by_kernel_rows, run, pieces, segments: runs * pieces }
@@ -154,20 +152,17 @@ impl<'a> Job<'a> {
 
     /// Places the kernel for output pixels from `first` on.
     fn place(&self, x: *const f32, first: usize, pixels: &mut [Pixel]) {
-        let s = self.shape;
-        let [height, width] = s.output;
-        let (mut column, row) = (first % width, first / width);
-        let (mut row, mut image) = (row % height, row / height);
+        let (v, h) = (&self.shape.vertical, &self.shape.horizontal);
+        let (mut column, row) = (first % h.output, first / h.output);
+        let (mut row, mut image) = (row % v.output, row / v.output);
         for pixel in pixels {
-            let top = (row * s.stride[0]) as i32 - s.pad[0] as i32;
-            let left = (column * s.stride[1]) as i32 - s.pad[1] as i32;
-            let input_row = (image * s.input[0]) as isize + top as isize;
-            let input_pixel = input_row * s.input[1] as isize + left as isize;
-            *pixel = Pixel { at: x.wrapping_offset(input_pixel * self.x_pitch as isize), top, left };
+            let (top, left) = (v.first(row), h.first(column));
+            let at = ((image * v.input) as isize + top) * h.input as isize + left;
+            *pixel = Pixel { at: x.wrapping_offset(at * self.x_pitch as isize), top, left };
             column += 1;
-            if column == width {
+            if column == h.output {
                 (column, row) = (0, row + 1);
-                if row == height {
+                if row == v.output {
                     (row, image) = (0, image + 1);
                 }
             }
@@ -179,7 +174,7 @@ impl<'a> Job<'a> {
         &self,
         tiles: &[Tiles],
         rows: usize,
-        panels: core::ops::Range<usize>,
+        panels: Range<usize>,
         w: *const f32,
         store: &Store,
         room: &mut Room,
@@ -252,7 +247,8 @@ impl<'a> Job<'a> {
     }
 
     fn lies_within(&self, pixel: &Pixel) -> bool {
-        pixel.left >= 0 && pixel.left as usize + self.shape.kernel[1] <= self.shape.input[1]
+        let h = &self.shape.horizontal;
+        pixel.left >= 0 && pixel.left + h.kernel as isize <= h.input as isize
     }
 
     /// Points to channels from `from` on of the input pixel under an element of the kernel.
@@ -263,16 +259,14 @@ impl<'a> Job<'a> {
         from: usize,
         pixels: impl Iterator<Item = (&'p Pixel, &'p mut *const f32)>,
     ) {
-        let s = self.shape;
-        let down = element / s.kernel[1] * s.dilation[0];
-        let right = element % s.kernel[1] * s.dilation[1];
-        let offset = (down * s.input[1] + right) * self.x_pitch + from;
-        let [height, width] = s.input.map(|d| d as u32);
+        let (v, h) = (&self.shape.vertical, &self.shape.horizontal);
+        let (down, right) = (element / h.kernel * v.dilation, element % h.kernel * h.dilation);
+        let offset = (down * h.input + right) * self.x_pitch + from;
         for (pixel, row) in pixels {
-            let (y, x) = (pixel.top + down as i32, pixel.left + right as i32);
             // Negative positions become great ones.
-            let within = (y as u32) < height && (x as u32) < width;
-            *row = if within { pixel.at.wrapping_add(offset) } else { ZEROS.as_ptr() };
+            let (y, x) =
+                (pixel.top.wrapping_add_unsigned(down) as usize, pixel.left.wrapping_add_unsigned(right) as usize);
+            *row = if y < v.input && x < h.input { pixel.at.wrapping_add(offset) } else { ZEROS.as_ptr() };
         }
     }
 
@@ -281,30 +275,37 @@ impl<'a> Job<'a> {
     fn point_to_rows<'p>(
         &self,
         kernel_row: usize,
-        part: core::ops::Range<usize>,
+        part: Range<usize>,
         pixels: impl Iterator<Item = (&'p Pixel, &'p mut *const f32)>,
         free: &mut *mut f32,
     ) {
-        let s = self.shape;
-        let down = kernel_row * s.dilation[0];
-        let offset = down * s.input[1] * self.x_pitch;
+        let (v, h) = (&self.shape.vertical, &self.shape.horizontal);
+        let down = kernel_row * v.dilation;
+        let offset = down * h.input * self.x_pitch;
         for (pixel, row) in pixels {
             let seen = pixel.at.wrapping_add(offset);
-            if (pixel.top + down as i32) as u32 >= s.input[0] as u32 {
+            if pixel.top.wrapping_add_unsigned(down) as usize >= v.input {
                 *row = ZEROS.as_ptr();
             } else if self.lies_within(pixel) {
                 *row = seen.wrapping_add(part.start);
             } else {
-                let before = (-pixel.left).max(0) as usize * s.channels;
-                let until = (s.input[1] as i32 - pixel.left).max(0) as usize * s.channels;
+                // Elements of the row that lie in the input.
+                let begin = (-pixel.left).max(0) as usize * self.shape.channels;
+                let end = (h.input as isize - pixel.left).max(0) as usize * self.shape.channels;
+                let (begin, end) = (begin.clamp(part.start, part.end), end.clamp(part.start, part.end));
                 *row = *free;
-                for i in part.clone() {
-                    // SAFETY: elements between `before` and `until` lie in the input's row; `prepare` made sure that
-                    // there is room for a piece of each row that comes here.
-                    unsafe {
-                        free.write(if i >= before && i < until { seen.wrapping_add(i).read() } else { 0.0 });
-                        *free = free.add(1);
+                // SAFETY: `prepare` made sure that there is room for a piece of each row that comes here.
+                unsafe {
+                    for i in part.start..begin {
+                        free.add(i - part.start).write(0.0);
                     }
+                    for i in begin..end {
+                        free.add(i - part.start).write(seen.wrapping_add(i).read());
+                    }
+                    for i in end.max(begin)..part.end {
+                        free.add(i - part.start).write(0.0);
+                    }
+                    *free = free.add(part.len());
                 }
             }
         }

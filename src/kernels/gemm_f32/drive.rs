@@ -45,15 +45,13 @@ pub(crate) struct Part {
     pub(crate) panels: Range<usize>,
 }
 
-impl Product {
-    /// Splits the product into as many parts as there are threads worth to run them.
-    pub(crate) fn for_each_part(&self, parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
-        for_each_part([self.m, self.k, self.n.div_ceil(PANEL)], parallel, run);
-    }
+/// Splits a product into as many parts as there are threads worth to run them.
+pub(crate) fn for_each_part(p: &Product, parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
+    split([p.m, p.k, p.n.div_ceil(PANEL)], parallel, run);
 }
 
 /// Splits rows and panels, with sums of so many elements, into as many parts as there are threads worth to run them.
-pub(crate) fn for_each_part([m, k, panels]: [usize; 3], parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
+pub(crate) fn split([m, k, panels]: [usize; 3], parallel: &dyn Parallel, run: &(dyn Fn(Part) + Sync)) {
     if m == 0 || panels == 0 {
         return;
     }
