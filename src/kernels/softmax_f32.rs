@@ -5,7 +5,7 @@
 //! maximum and element, softmax stays within (1e-6 + 6e-8·d) of its value and 1e-37, its logarithm within
 //! 1e-6 + 2.4e-7·d. A row that has NaN or +∞, or nothing but −∞, becomes NaN.
 
-pub(crate) mod row;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +31,11 @@ pub struct SoftmaxKernel {
     /// The rows of `x` are valid for reading and those of `y` for writing, and they are the same or do not
     /// overlap. The processor has the kernel's instruction set.
     run: unsafe fn(log: bool, rows: Stretch),
+    /// The softmax of `cols` scores, in their place; all zeros if all are −∞.
+    ///
+    /// # Safety
+    /// `scores` is valid for `cols` elements. The processor has the kernel's instruction set.
+    pub(crate) run_masked: unsafe fn(scores: *mut f32, cols: usize),
 }
 
 /// Some rows to work on.

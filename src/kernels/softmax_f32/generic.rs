@@ -9,5 +9,10 @@ unsafe fn run(log: bool, rows: Stretch) {
     unsafe { row::run::<F32x1, 16>(log, rows) }
 }
 
+unsafe fn run_masked(scores: *mut f32, cols: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { row::run_masked::<F32x1, 16>(scores, cols) }
+}
+
 /// One element at a time.
-pub static KERNEL: SoftmaxKernel = SoftmaxKernel { name: "softmax_f32__generic", isa: Isa::Generic, run };
+pub static KERNEL: SoftmaxKernel = SoftmaxKernel { name: "softmax_f32__generic", isa: Isa::Generic, run, run_masked };

@@ -18,7 +18,7 @@ impl<V: Lanes> Map<V> for Exp {
 
 /// The greatest of `cols` elements; NaN among them does not count.
 #[inline(always)]
-pub(crate) unsafe fn max<V: Lanes, const P: usize>(x: *const f32, cols: usize) -> f32 {
+unsafe fn max<V: Lanes, const P: usize>(x: *const f32, cols: usize) -> f32 {
     // SAFETY: `i` and what is read from there stay below `cols`.
     unsafe {
         let mut max = Block::<V, P>::splat(f32::NEG_INFINITY);
@@ -37,7 +37,7 @@ pub(crate) unsafe fn max<V: Lanes, const P: usize>(x: *const f32, cols: usize) -
 
 /// The sum of e^{x − max}, whose terms are stored to `y` where `STORE`; `y` may be `x`.
 #[inline(always)]
-pub(crate) unsafe fn exp_sum<V: Lanes, const P: usize, const STORE: bool>(
+unsafe fn exp_sum<V: Lanes, const P: usize, const STORE: bool>(
     x: *const f32,
     y: *mut f32,
     cols: usize,
@@ -70,7 +70,7 @@ pub(crate) unsafe fn exp_sum<V: Lanes, const P: usize, const STORE: bool>(
 
 /// y = (x − shift) · factor of `cols` elements; `y` may be `x`.
 #[inline(always)]
-pub(crate) unsafe fn scale<V: Lanes, const P: usize>(x: *const f32, y: *mut f32, cols: usize, shift: f32, factor: f32) {
+unsafe fn scale<V: Lanes, const P: usize>(x: *const f32, y: *mut f32, cols: usize, shift: f32, factor: f32) {
     // SAFETY: `i` and what is touched from there stay below `cols`.
     unsafe {
         let (shift, factor) = (Block::<V, P>::splat(shift), Block::<V, P>::splat(factor));
@@ -105,5 +105,19 @@ pub(super) unsafe fn run<V: Lanes, const P: usize>(log: bool, s: Stretch) {
                 scale::<V, P>(y, y, s.cols, 0.0, 1.0 / sum);
             }
         }
+    }
+}
+
+/// See [`super::SoftmaxKernel::run_masked`].
+#[inline(always)]
+pub(super) unsafe fn run_masked<V: Lanes, const P: usize>(scores: *mut f32, cols: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let max = max::<V, P>(scores, cols);
+        // Differences to −∞ would be NaN.
+        let max = if max == f32::NEG_INFINITY { 0.0 } else { max };
+        let sum = exp_sum::<V, P, true>(scores, scores, cols, max);
+        let factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
+        scale::<V, P>(scores, scores, cols, 0.0, factor);
     }
 }

@@ -4,8 +4,8 @@
 //! Inputs: `q [B, H, S, D]`, `k [B, H, T, D]`, `v [B, H, T, E]`, any strides with the last one 1; `mask`
 //! broadcast to `[B, H, S, T]` by zero strides, f32 added to the scores, or none; `scratch [X]` f32.
 //! Output: `y [B, H, S, E]`, any strides with the last one 1.
-//! X is at least 16·T + T·D′ + T·E′, D′ and E′ being D and E rounded up to 16 ([`scratch_len`]). T is at least 1,
-//! and with `causal` at least S.
+//! X is at least T′·(16 + D) + T·E′, T′ and E′ being T and E rounded up to 16 ([`scratch_len`]). T is at least 1,
+//! and with `causal` at least S. A row whose scores are all −∞ gives zeros.
 use crate::rules::{self, PANEL};
 use crate::{OpError, Operands, params};
 
@@ -26,8 +26,9 @@ pub const SCRATCH: Option<usize> = Some(4);
 
 /// Least length of the scratch operand for T keys of D elements and values of E; `None` on overflow.
 pub fn scratch_len(t: u32, d: u32, e: u32) -> Option<u64> {
-    let (d, e) = (u64::from(d).next_multiple_of(PANEL), u64::from(e).next_multiple_of(PANEL));
-    u64::from(t).checked_mul(PANEL + d + e)
+    let padded = |n: u32| u64::from(n).next_multiple_of(PANEL);
+    let keys = padded(t).checked_mul(PANEL + u64::from(d))?;
+    u64::from(t).checked_mul(padded(e))?.checked_add(keys)
 }
 
 pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpError> {

@@ -186,12 +186,12 @@ fn attention_wants_matching_heads_and_room() {
             d.step(&attention::Params { scale: 1.0, causal }, &[q, k, v, mask, s], &[y]);
         })
     };
-    assert_eq!(run(5, &[1, 2, 3, 5], false, 240), None);
-    assert_eq!(run(5, &[1, 2, 3, 5], false, 239), Some(OpError::Shape));
-    assert_eq!(run(5, &[1, 1, 3, 5], false, 240), Some(OpError::Shape));
-    assert_eq!(run(2, &[1, 2, 3, 2], false, 240), None);
-    assert_eq!(run(2, &[1, 2, 3, 2], true, 240), Some(OpError::Shape));
-    assert_eq!(run(0, &[1, 2, 3, 0], false, 240), Some(OpError::Shape));
+    assert_eq!(run(5, &[1, 2, 3, 5], false, 400), None);
+    assert_eq!(run(5, &[1, 2, 3, 5], false, 399), Some(OpError::Shape));
+    assert_eq!(run(5, &[1, 1, 3, 5], false, 400), Some(OpError::Shape));
+    assert_eq!(run(2, &[1, 2, 3, 2], false, 400), None);
+    assert_eq!(run(2, &[1, 2, 3, 2], true, 400), Some(OpError::Shape));
+    assert_eq!(run(0, &[1, 2, 3, 0], false, 400), Some(OpError::Shape));
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn attention() -> Vec<u8> {
     let base = d.arena;
     d.f32(&[5]);
     let mask = d.view(DType::F32, base, &[1, 2, 3, 5], &[0, 0, 0, 1]);
-    let scratch = d.f32(&[5 * (16 + 16 + 16)]);
+    let scratch = d.f32(&[16 * (16 + 4) + 5 * 16]);
     d.step(&attention::Params { scale: 0.5, causal: true }, &[q, k, v, mask, scratch], &[y]);
     d.finish()
 }
