@@ -30,6 +30,20 @@ pub(crate) struct Tile<const N: usize> {
     pub(crate) col: [isize; N],
 }
 
+impl Loops<2> {
+    /// A dense operand 0, and operand 1 of these strides.
+    ///
+    /// # Panics
+    /// As [`Loops::new`].
+    pub(crate) fn dense(dims: &[usize], strides: &[isize]) -> Self {
+        let mut dense = [1isize; MAX_RANK];
+        for i in (1..dims.len()).rev() {
+            dense[i - 1] = dense[i] * dims[i] as isize;
+        }
+        Self::new(dims, [&dense[..dims.len()], strides])
+    }
+}
+
 impl<const N: usize> Loops<N> {
     /// Dimensions as they are.
     ///
@@ -112,6 +126,19 @@ impl<const N: usize> Loops<N> {
         self.dims().iter().product()
     }
 
+    /// Where the element lies that is the `index`th in row-major order, which must be below the number of elements.
+    pub(crate) fn offset_of(&self, mut index: usize) -> [isize; N] {
+        let mut offset = [0; N];
+        for (&dim, strides) in self.dims().iter().zip(&self.strides).rev() {
+            let place = (index % dim) as isize;
+            for (offset, stride) in offset.iter_mut().zip(strides) {
+                *offset += place * stride;
+            }
+            index /= dim;
+        }
+        offset
+    }
+
     /// Moves dimension `i` to the place before the last, keeping the others' order.
     pub(crate) fn bring_to_rows(&mut self, i: usize) {
         for at in i..self.rank.saturating_sub(2) {
@@ -148,7 +175,7 @@ impl<const N: usize> Loops<N> {
     }
 
     /// Calls `body` for every tile in order; no dimension is 0.
-    fn walk(&self, body: &impl Fn(&Tile<N>)) {
+    pub(crate) fn walk(&self, body: &impl Fn(&Tile<N>)) {
         let (inner, outer) = (self.rank.min(2), self.rank.saturating_sub(2));
         let mut tile = Tile { rows: 1, cols: 1, offset: [0; N], row: [0; N], col: [0; N] };
         if inner > 0 {
