@@ -10,7 +10,7 @@ use coulter_plan::format::ALIGN;
 use coulter_plan::ops::Params;
 use coulter_plan::{DType, Dims, Plan, Space, Tensor};
 
-use crate::{AlignedBytes, Session, SessionOptions};
+use crate::{AlignedBytes, RunError, Session, SessionOptions};
 
 /// Bytes that no test fills: -4.3e8 as f32.
 const UNTOUCHED: u8 = 0xcd;
@@ -29,6 +29,7 @@ pub(crate) struct Draft {
 }
 
 /// The arena after a run.
+#[derive(Debug)]
 pub(crate) struct Results(Vec<u8>);
 
 impl Draft {
@@ -95,13 +96,18 @@ impl Draft {
 
     /// Runs the plan.
     pub(crate) fn run(self, isas: IsaSet, parallel: &dyn Parallel) -> Results {
+        self.try_run(isas, parallel).expect("a run")
+    }
+
+    /// Runs a plan whose run may fail.
+    pub(crate) fn try_run(self, isas: IsaSet, parallel: &dyn Parallel) -> Result<Results, RunError> {
         let (file, arena) = self.finish();
         let plan = Plan::parse(&file).expect("a sound plan");
         let options = SessionOptions { isas, parallel, ..SessionOptions::default() };
         let mut session = Session::new(plan, options).expect("a plan that binds");
         session.input_mut(0).copy_from_slice(&arena);
-        session.run().expect("a run");
-        Results(session.output(0).to_vec())
+        session.run()?;
+        Ok(Results(session.output(0).to_vec()))
     }
 }
 
