@@ -169,10 +169,9 @@ impl Line<'_> {
                         dots(x.add(ix as usize * x_pitch), x_pitch, weights, self.depth, &mut sums);
                         continue;
                     }
-                    for t in begin..end {
-                        let mut one = [sums[t]];
-                        dots(x.add((ix + t as isize) as usize * x_pitch), 0, weights, self.depth, &mut one);
-                        sums[t] = one[0];
+                    for (t, sums) in sums.iter_mut().enumerate().take(end).skip(begin) {
+                        let x = x.add((ix + t as isize) as usize * x_pitch);
+                        dots(x, 0, weights, self.depth, core::array::from_mut(sums));
                     }
                 }
             });
