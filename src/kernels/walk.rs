@@ -174,6 +174,17 @@ impl<const N: usize> Loops<N> {
         });
     }
 
+    /// The lines along the innermost dimension, in order.
+    pub(crate) fn lines(&self) -> Lines<N> {
+        let (len, step) = match self.rank {
+            0 => (1, [0; N]),
+            rank => (self.dims[rank - 1], self.strides[rank - 1]),
+        };
+        let left = if len == 0 { 0 } else { self.len() / len };
+        let outer = self.rank.saturating_sub(1);
+        Lines { loops: *self, outer, left, index: [0; MAX_RANK], line: Line { offset: [0; N], len, step } }
+    }
+
     /// Calls `body` for every tile in order; no dimension is 0.
     pub(crate) fn walk(&self, body: &impl Fn(&Tile<N>)) {
         let (inner, outer) = (self.rank.min(2), self.rank.saturating_sub(2));
@@ -187,24 +198,56 @@ impl<const N: usize> Loops<N> {
         let mut index = [0usize; MAX_RANK];
         loop {
             body(&tile);
-            let mut i = outer;
-            loop {
-                if i == 0 {
-                    return;
-                }
-                i -= 1;
-                index[i] += 1;
-                let wraps = index[i] == self.dims[i];
-                let steps = if wraps { 1 - self.dims[i] as isize } else { 1 };
-                for (offset, stride) in tile.offset.iter_mut().zip(self.strides[i]) {
-                    *offset += steps * stride;
-                }
-                if !wraps {
-                    break;
-                }
-                index[i] = 0;
+            if !self.advance(outer, &mut index, &mut tile.offset) {
+                return;
             }
         }
+    }
+
+    /// Goes on to the next index of the first `outer` dimensions; `false` after the last.
+    fn advance(&self, outer: usize, index: &mut [usize; MAX_RANK], offset: &mut [isize; N]) -> bool {
+        for i in (0..outer).rev() {
+            index[i] += 1;
+            let wraps = index[i] == self.dims[i];
+            let steps = if wraps { 1 - self.dims[i] as isize } else { 1 };
+            for (offset, stride) in offset.iter_mut().zip(self.strides[i]) {
+                *offset += steps * stride;
+            }
+            if !wraps {
+                return true;
+            }
+            index[i] = 0;
+        }
+        false
+    }
+}
+
+/// One line along the innermost dimension; offset and step are in elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<const N: usize> {
+    pub(crate) offset: [isize; N],
+    pub(crate) len: usize,
+    pub(crate) step: [isize; N],
+}
+
+/// See [`Loops::lines`].
+pub(crate) struct Lines<const N: usize> {
+    loops: Loops<N>,
+    /// Dimensions that are not the innermost.
+    outer: usize,
+    left: usize,
+    index: [usize; MAX_RANK],
+    line: Line<N>,
+}
+
+impl<const N: usize> Iterator for Lines<N> {
+    type Item = Line<N>;
+
+    fn next(&mut self) -> Option<Line<N>> {
+        self.left = self.left.checked_sub(1)?;
+        let line = self.line;
+        self.loops.advance(self.outer, &mut self.index, &mut self.line.offset);
+        Some(line)
     }
 }
 

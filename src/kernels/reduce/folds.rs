@@ -1,0 +1,235 @@
+//! The folds, over vectors of any length.
+
+use super::{Fold, Loops, WIDTH};
+use crate::activation_f32::functions::exp;
+use crate::lanes::Lanes;
+use crate::lanes::generic::F32x1;
+
+/// Partial results along a line.
+const LANES: usize = 32;
+/// Neighbours of a narrow strip.
+const NARROW: usize = 16;
+/// Elements that one partial result is made of before it is joined to the total.
+const MOST: usize = 64;
+
+/// How elements are combined, a type so that it is inlined where the instruction set is enabled.
+trait Combine {
+    /// Joined to anything, it changes nothing.
+    const NEUTRAL: f32;
+    /// Stands where there is no element: mapped, it is neutral.
+    const FILLER: f32 = Self::NEUTRAL;
+    /// # Safety
+    /// As for the methods of [`Lanes`].
+    unsafe fn map<V: Lanes>(x: V, shift: V) -> V;
+    /// # Safety
+    /// As for the methods of [`Lanes`].
+    unsafe fn join<V: Lanes>(a: V, b: V) -> V;
+    fn join_total(a: f64, b: f64) -> f64;
+}
+
+/// Declares a fold: neutral and filler, map, join, join of totals.
+macro_rules! fold {
+    ($($name:ident($neutral:expr, $filler:expr) |$x:ident, $shift:ident| $map:expr,
+        |$a:ident, $b:ident| $join:expr, $total:expr;)*) => {$(
+        struct $name;
+        impl Combine for $name {
+            const NEUTRAL: f32 = $neutral;
+            const FILLER: f32 = $filler;
+            #[inline(always)]
+            unsafe fn map<V: Lanes>($x: V, $shift: V) -> V {
+                // SAFETY: as the caller promises.
+                #[allow(unused_unsafe, reason = "a map may change nothing")]
+                unsafe { $map }
+            }
+            #[inline(always)]
+            unsafe fn join<V: Lanes>($a: V, $b: V) -> V {
+                // SAFETY: as the caller promises.
+                unsafe { $join }
+            }
+            fn join_total(a: f64, b: f64) -> f64 {
+                let join: fn(f64, f64) -> f64 = $total;
+                join(a, b)
+            }
+        }
+    )*};
+}
+
+fold! {
+    Sum(0.0, 0.0) |x, _shift| x, |a, b| a.add(b), |a, b| a + b;
+    SumSquare(0.0, 0.0) |x, _shift| x.mul(x), |a, b| a.add(b), |a, b| a + b;
+    SumMagnitude(0.0, 0.0) |x, _shift| x.abs(), |a, b| a.add(b), |a, b| a + b;
+    SumExp(0.0, f32::NEG_INFINITY) |x, shift| exp(x.sub(shift)), |a, b| a.add(b), |a, b| a + b;
+    Prod(1.0, 1.0) |x, _shift| x, |a, b| a.mul(b), |a, b| a * b;
+    // The vectors' own extremes give the second operand where one is NaN.
+    Max(f32::NEG_INFINITY, f32::NEG_INFINITY) |x, _shift| x, |a, b| V::select(a.eq(a), a.max(b), a),
+        |a, b| if a > b || a.is_nan() { a } else { b };
+    Min(f32::INFINITY, f32::INFINITY) |x, _shift| x, |a, b| V::select(a.eq(a), a.min(b), a),
+        |a, b| if a < b || a.is_nan() { a } else { b };
+}
+
+/// Calls `$go!(Type)` for the fold that `$fold` names.
+macro_rules! with_fold {
+    ($fold:expr, $go:ident) => {
+        match $fold {
+            Fold::Sum => $go!(Sum),
+            Fold::SumSquare => $go!(SumSquare),
+            Fold::SumMagnitude => $go!(SumMagnitude),
+            Fold::SumExp => $go!(SumExp),
+            Fold::Max => $go!(Max),
+            Fold::Min => $go!(Min),
+            Fold::Prod => $go!(Prod),
+        }
+    };
+}
+
+/// See [`super::ReduceKernel`]; `K` vectors have 32 lanes.
+#[inline(always)]
+pub(super) unsafe fn along<V: Lanes, const K: usize>(fold: Fold, x: *const f32, reduced: &Loops<1>, shift: f32) -> f64 {
+    const { assert!(K * V::N == LANES) };
+    macro_rules! go {
+        ($name:ident) => {
+            // SAFETY: as the caller promises.
+            unsafe { fold_along::<V, K, $name>(x, reduced, shift) }
+        };
+    }
+    with_fold!(fold, go)
+}
+
+#[inline(always)]
+unsafe fn fold_along<V: Lanes, const K: usize, F: Combine>(x: *const f32, reduced: &Loops<1>, shift: f32) -> f64 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let neutral = [V::splat(F::NEUTRAL); K];
+        let shift = V::splat(shift);
+        let (mut total, mut partial, mut steps) = (f64::from(F::NEUTRAL), neutral, 0);
+        for line in reduced.lines() {
+            let mut at = 0;
+            while at < line.len {
+                let count = LANES.min(line.len - at);
+                let first = x.offset(line.offset[0] + at as isize * line.step[0]);
+                let mut gathered = [F::FILLER; LANES];
+                let from = if line.step[0] == 1 && count == LANES {
+                    first
+                } else {
+                    for (i, to) in gathered[..count].iter_mut().enumerate() {
+                        *to = first.offset(i as isize * line.step[0]).read();
+                    }
+                    gathered.as_ptr()
+                };
+                for (k, partial) in partial.iter_mut().enumerate() {
+                    *partial = F::join(*partial, F::map(V::load(from.add(k * V::N)), shift));
+                }
+                at += count;
+                steps += 1;
+                if steps == MOST {
+                    total = F::join_total(total, in_pairs::<V, K, F>(partial));
+                    (partial, steps) = (neutral, 0);
+                }
+            }
+        }
+        F::join_total(total, in_pairs::<V, K, F>(partial))
+    }
+}
+
+/// All lanes joined: halves first, neighbours last.
+#[inline(always)]
+unsafe fn in_pairs<V: Lanes, const K: usize, F: Combine>(partial: [V; K]) -> f64 {
+    let mut lanes = [0f32; LANES];
+    // SAFETY: the vectors have as many lanes as the array.
+    unsafe {
+        for (k, partial) in partial.iter().enumerate() {
+            partial.store(lanes.as_mut_ptr().add(k * V::N));
+        }
+        let mut n = LANES;
+        while n > 1 {
+            n /= 2;
+            for i in 0..n {
+                let (a, b) = (F32x1::load(&lanes[i]), F32x1::load(&lanes[i + n]));
+                F::join(a, b).store(&mut lanes[i]);
+            }
+        }
+    }
+    lanes[0].into()
+}
+
+/// See [`super::ReduceKernel`]; `W` vectors have 64 lanes, `H` have 16.
+#[inline(always)]
+pub(super) unsafe fn across<V: Lanes, const W: usize, const H: usize>(
+    fold: Fold,
+    x: *const f32,
+    reduced: &Loops<1>,
+    shifts: &[f32; WIDTH],
+    totals: &mut [f64],
+) {
+    const { assert!(W * V::N == WIDTH && H * V::N == NARROW) };
+    macro_rules! go {
+        ($name:ident) => {
+            // SAFETY: as the caller promises; a strip begins below the number of totals.
+            unsafe {
+                if totals.len() == WIDTH {
+                    return strip::<V, W, $name>(x, reduced, shifts, totals);
+                }
+                for (i, totals) in totals.chunks_mut(NARROW).enumerate() {
+                    let shifts = &shifts[i * NARROW..][..NARROW];
+                    strip::<V, H, $name>(x.add(i * NARROW), reduced, shifts, totals);
+                }
+            }
+        };
+    }
+    with_fold!(fold, go)
+}
+
+/// As many neighbours as there are totals, in `K` vectors, of which the last ones may be filled in part or not at all.
+#[inline(always)]
+unsafe fn strip<V: Lanes, const K: usize, F: Combine>(
+    x: *const f32,
+    reduced: &Loops<1>,
+    shifts: &[f32],
+    totals: &mut [f64],
+) {
+    let width = totals.len();
+    // SAFETY: only the first `width` neighbours are read; there is a shift for every lane.
+    unsafe {
+        totals.fill(F::NEUTRAL.into());
+        let neutral = [V::splat(F::NEUTRAL); K];
+        let mut shift = neutral;
+        for (k, shift) in shift.iter_mut().enumerate() {
+            *shift = V::load(shifts[k * V::N..][..V::N].as_ptr());
+        }
+        let (mut partial, mut steps) = (neutral, 0);
+        for line in reduced.lines() {
+            for i in 0..line.len as isize {
+                let row = x.offset(line.offset[0] + i * line.step[0]);
+                for k in 0..K {
+                    let at = k * V::N;
+                    if at < width {
+                        let x = if at + V::N <= width {
+                            V::load(row.add(at))
+                        } else {
+                            V::load_first(row.add(at), width - at)
+                        };
+                        partial[k] = F::join(partial[k], F::map(x, shift[k]));
+                    }
+                }
+                steps += 1;
+                if steps == MOST {
+                    join_totals::<V, K, F>(totals, partial);
+                    (partial, steps) = (neutral, 0);
+                }
+            }
+        }
+        join_totals::<V, K, F>(totals, partial);
+    }
+}
+
+#[inline(always)]
+unsafe fn join_totals<V: Lanes, const K: usize, F: Combine>(totals: &mut [f64], partial: [V; K]) {
+    let mut lanes = [0f32; WIDTH];
+    for (k, partial) in partial.iter().enumerate() {
+        // SAFETY: the vectors have no more lanes than the array.
+        unsafe { partial.store(lanes.as_mut_ptr().add(k * V::N)) };
+    }
+    for (total, &lane) in totals.iter_mut().zip(&lanes) {
+        *total = F::join_total(*total, lane.into());
+    }
+}
