@@ -5,6 +5,7 @@
 //! kernel_h · kernel_w · C/groups. Padding counts as elements that are 0.
 
 mod direct;
+mod sight;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,260 @@
+//! What output pixels see: for every piece of the sum, where in the input it lies.
+
+use core::mem::MaybeUninit;
+
+use super::Shape;
+use crate::gemm_f32::{MAX_ROWS, PANEL, Segment};
+
+/// Elements of a segment at most.
+const PIECE: usize = 256;
+
+/// What rows in the padding point to.
+static ZEROS: [f32; PIECE] = [0.0; PIECE];
+
+/// Segments that are prepared at once.
+const SEGMENTS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 12 };
+
+/// Elements of room for rows that are partly in the padding: at least a piece for each row of a tile.
+const PATCH: usize = if cfg!(target_pointer_width = "64") { MAX_ROWS * PIECE } else { 2 * PIECE };
+
+/// Elements behind a copy that it may write.
+const SLACK: usize = 3;
+
+/// How the sum of a pixel is divided into runs of neighbouring elements, and these into pieces.
+#[derive(Clone, Copy)]
+pub(super) struct Runs {
+    pub(super) shape: Shape,
+    /// Elements from one input pixel to the next.
+    pitch: usize,
+    /// Whether a run is what a row of the kernel sees, rather than an element of the kernel.
+    by_kernel_rows: bool,
+    /// Elements of a run.
+    len: usize,
+    /// Pieces of a run.
+    pieces: usize,
+    /// Pieces of the whole sum.
+    pub(super) segments: usize,
+}
+
+impl Runs {
+    pub(super) fn new(shape: &Shape, pitch: usize) -> Self {
+        let depth = shape.channels / shape.groups;
+        let (v, h) = (&shape.vertical, &shape.horizontal);
+        let contiguous = shape.groups == 1 && pitch == depth && (h.dilation == 1 || h.kernel == 1);
+        // Rows that are partly in the padding are copied: worth it where channels are few.
+        let by_kernel_rows = contiguous && (depth < PANEL || h.kernel * depth <= PIECE);
+        let (len, count) = if by_kernel_rows { (h.kernel * depth, v.kernel) } else { (depth, v.kernel * h.kernel) };
+        let pieces = len.div_ceil(PIECE);
+        Self { shape: *shape, pitch, by_kernel_rows, len, pieces, segments: count * pieces }
+    }
+}
+
+/// An output pixel.
+#[derive(Clone, Copy)]
+pub(super) struct Cursor {
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Cursor {
+    /// The pixel with this index.
+    pub(super) fn at(shape: &Shape, pixel: usize) -> Self {
+        let (row, column) = (pixel / shape.horizontal.output, pixel % shape.horizontal.output);
+        Self { image: row / shape.vertical.output, row: row % shape.vertical.output, column }
+    }
+}
+
+/// The pixels of a tile, and what they see in some segments.
+pub(super) struct Sight {
+    /// The element under the kernel's first one; outside of the input where that is.
+    first: [*const f32; MAX_ROWS],
+    /// Row and column of the input of that element.
+    top: [isize; MAX_ROWS],
+    left: [isize; MAX_ROWS],
+    /// The pixels that see padding.
+    outside: [u8; MAX_ROWS],
+    outside_count: usize,
+    /// How many of them see padding to the left or right.
+    edges: usize,
+    segments: [Segment; SEGMENTS],
+    patch: MaybeUninit<[f32; PATCH + SLACK]>,
+}
+
+/// The segments that a [`Sight`] holds.
+#[derive(Clone, Copy)]
+pub(super) struct Prepared {
+    pub(super) begin: usize,
+    pub(super) end: usize,
+    /// Their elements.
+    pub(super) len: usize,
+}
+
+/// A piece of the sum: where in the kernel, and where in the run.
+struct Piece {
+    kernel_row: usize,
+    kernel_column: usize,
+    from: usize,
+}
+
+impl Sight {
+    pub(super) fn new() -> Self {
+        Self {
+            first: [core::ptr::null(); MAX_ROWS],
+            top: [0; MAX_ROWS],
+            left: [0; MAX_ROWS],
+            outside: [0; MAX_ROWS],
+            outside_count: 0,
+            edges: 0,
+            segments: [Segment::EMPTY; SEGMENTS],
+            patch: MaybeUninit::uninit(),
+        }
+    }
+
+    /// What [`Sight::prepare`] prepared.
+    pub(super) fn segments(&self) -> *const Segment {
+        self.segments.as_ptr()
+    }
+
+    /// Looks at `count` pixels from the cursor on, which moves behind them, in an input that begins at `x`.
+    pub(super) fn place(&mut self, runs: &Runs, x: *const f32, count: usize, cursor: &mut Cursor) {
+        let (v, h) = (runs.shape.vertical, runs.shape.horizontal);
+        let extents = [&v, &h].map(|axis| ((axis.kernel - 1) * axis.dilation + 1) as isize);
+        let begin = |cursor: &Cursor| {
+            let (top, left) = (v.first(cursor.row), h.first(cursor.column));
+            let pixel = ((cursor.image * v.input) as isize + top) * h.input as isize + left;
+            (top, left, x.wrapping_offset(pixel * runs.pitch as isize))
+        };
+        let (mut top, mut left, mut at) = begin(cursor);
+        (self.outside_count, self.edges) = (0, 0);
+        for i in 0..count {
+            (self.first[i], self.top[i], self.left[i]) = (at, top, left);
+            let is_edge = left < 0 || left + extents[1] > h.input as isize;
+            self.edges += usize::from(is_edge);
+            self.outside[self.outside_count.min(i)] = i as u8;
+            self.outside_count += usize::from(is_edge || top < 0 || top + extents[0] > v.input as isize);
+            cursor.column += 1;
+            left += h.stride as isize;
+            at = at.wrapping_add(h.stride * runs.pitch);
+            if cursor.column == h.output {
+                (cursor.column, cursor.row) = (0, cursor.row + 1);
+                if cursor.row == v.output {
+                    (cursor.row, cursor.image) = (0, cursor.image + 1);
+                }
+                (top, left, at) = begin(cursor);
+            }
+        }
+    }
+
+    /// Prepares the segments from `begin` on, as many as there is room for. Their pointers are valid for reading
+    /// their elements until the next call.
+    pub(super) fn prepare(&mut self, runs: &Runs, begin: usize) -> Prepared {
+        let copies = if runs.by_kernel_rows { self.edges * runs.len.min(PIECE) } else { 0 };
+        let fits = PATCH.checked_div(copies).unwrap_or(SEGMENTS).min(SEGMENTS);
+        let end = (begin + fits).min(runs.segments);
+        let (run, columns) = (begin / runs.pieces, if runs.by_kernel_rows { 1 } else { runs.shape.horizontal.kernel });
+        let from = begin % runs.pieces * PIECE;
+        let mut piece = Piece { kernel_row: run / columns, kernel_column: run % columns, from };
+        let mut free = self.patch.as_mut_ptr().cast::<f32>();
+        let mut elements = 0;
+        for i in 0..end - begin {
+            let len = PIECE.min(runs.len - piece.from);
+            self.segments[i].len = len;
+            elements += len;
+            self.point_inside(runs, i, &piece);
+            if runs.by_kernel_rows {
+                self.point_to_rows(runs, i, &piece, &mut free);
+            } else {
+                self.point_to_pixels(runs, i, &piece);
+            }
+            piece.from += PIECE;
+            if piece.from >= runs.len {
+                (piece.from, piece.kernel_column) = (0, piece.kernel_column + 1);
+                if piece.kernel_column == columns {
+                    (piece.kernel_column, piece.kernel_row) = (0, piece.kernel_row + 1);
+                }
+            }
+        }
+        Prepared { begin, end, len: elements }
+    }
+
+    /// Points segment `i` to the piece, as if no pixel saw padding.
+    fn point_inside(&mut self, runs: &Runs, i: usize, piece: &Piece) {
+        let offset = piece.offset(runs);
+        // Those past the tile's pixels are not read.
+        for (row, first) in self.segments[i].rows.iter_mut().zip(&self.first) {
+            *row = first.wrapping_add(offset);
+        }
+    }
+
+    /// Points the rows of segment `i` to zeros where they see padding: channels of the input pixel under an element of
+    /// the kernel.
+    fn point_to_pixels(&mut self, runs: &Runs, i: usize, piece: &Piece) {
+        let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
+        let (down, right) = (piece.kernel_row * v.dilation, piece.kernel_column * h.dilation);
+        for &p in &self.outside[..self.outside_count] {
+            let p = usize::from(p);
+            // Negative positions become great ones.
+            let y = self.top[p].wrapping_add_unsigned(down) as usize;
+            let x = self.left[p].wrapping_add_unsigned(right) as usize;
+            if y >= v.input || x >= h.input {
+                self.segments[i].rows[p] = ZEROS.as_ptr();
+            }
+        }
+    }
+
+    /// Points the rows of segment `i` to zeros where they see padding, to a copy where that is part of what a row of
+    /// the kernel sees.
+    fn point_to_rows(&mut self, runs: &Runs, i: usize, piece: &Piece, free: &mut *mut f32) {
+        let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
+        let (width, kernel) = (h.input as isize, h.kernel as isize);
+        let down = piece.kernel_row * v.dilation;
+        let segment = &mut self.segments[i];
+        for &p in &self.outside[..self.outside_count] {
+            let p = usize::from(p);
+            let left = self.left[p];
+            if self.top[p].wrapping_add_unsigned(down) as usize >= v.input {
+                segment.rows[p] = ZEROS.as_ptr();
+            } else if left < 0 || left + kernel > width {
+                // Elements of the piece that lie in the input.
+                let of_piece = |columns: isize| {
+                    (columns.max(0) as usize * runs.shape.channels).saturating_sub(piece.from).min(segment.len)
+                };
+                // SAFETY: `prepare` made sure that there is room for a piece of each pixel that comes here.
+                unsafe { copy_padded(segment.rows[p], *free, segment.len, of_piece(-left), of_piece(width - left)) };
+                segment.rows[p] = *free;
+                *free = free.wrapping_add(segment.len);
+            }
+        }
+    }
+}
+
+/// Copies elements of which only those from `begin` to `end` are there, with zeros for the others.
+///
+/// # Safety
+/// Those elements are valid for reading, and `to` for writing `len` and three more.
+unsafe fn copy_padded(from: *const f32, to: *mut f32, len: usize, begin: usize, end: usize) {
+    let mut k = 0;
+    while k < len {
+        // SAFETY: only elements that are there are read; no more than three are written past `len`.
+        unsafe {
+            if begin <= k && k + 4 <= end {
+                to.add(k).cast::<[f32; 4]>().write_unaligned(from.wrapping_add(k).cast::<[f32; 4]>().read_unaligned());
+            } else {
+                for k in k..k + 4 {
+                    to.add(k).write(if begin <= k && k < end { from.wrapping_add(k).read() } else { 0.0 });
+                }
+            }
+        }
+        k += 4;
+    }
+}
+
+impl Piece {
+    /// Elements from the kernel's first element to the piece.
+    fn offset(&self, runs: &Runs) -> usize {
+        let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
+        let pixels = self.kernel_row * v.dilation * h.input + self.kernel_column * h.dilation;
+        pixels * runs.pitch + self.from
+    }
+}
