@@ -14,7 +14,7 @@ mod tile;
 pub(crate) use drive::{Part, Product, apply_activation, for_each_part, run_part, split};
 pub use pack::pack_panels;
 pub(crate) use pack::{Matrix, pack_panel};
-pub(crate) use tile::{MAX_ROWS, MAX_SUMS, Segment, Store, Tile, Tiles};
+pub(crate) use tile::{MAX_ROWS, MAX_SUMS, Segment, Store, Tile, TileFn, Tiles};
 
 use crate::activation::Function;
 use crate::{Isa, Parallel, Rows, RowsMut};
@@ -41,6 +41,8 @@ pub struct GemmKernel {
     pub isa: Isa,
     /// Micro-kernels, most panels first.
     pub(crate) tiles: &'static [Tiles],
+    /// Micro-kernels for the first half of a panel, by rows, as many as any of `tiles` has; or none.
+    pub(crate) half: &'static [TileFn],
 }
 
 impl core::fmt::Debug for GemmKernel {

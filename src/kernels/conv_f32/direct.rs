@@ -134,38 +134,33 @@ impl<'a> Job<'a> {
         let panel_len = runs.shape.depth() * PANEL;
         let sums = room.sums.as_mut_ptr().cast::<f32>();
         let mut prepared = room.sight.prepare(runs, 0);
-        let mut panel = panels.start;
-        for group in tiles {
-            let run = group.by_rows[rows - 1];
-            while panel + group.panels <= panels.end {
-                if prepared.begin != 0 {
-                    prepared = room.sight.prepare(runs, 0);
-                }
-                // SAFETY: the panels are those of the convolution, and prepared segments are valid.
-                unsafe {
-                    let mut tile = Tile {
-                        segments: room.sight.segments(),
-                        count: prepared.end,
-                        w: w.add(panel * panel_len),
-                        panel: panel_len,
-                        step: PANEL as isize,
-                        before: core::ptr::null(),
-                        after: core::ptr::null_mut(),
-                        store: store.at(0, panel * PANEL),
-                    };
-                    while prepared.end < runs.segments {
-                        tile.after = sums;
-                        run(&tile);
-                        tile.before = sums;
-                        tile.w = tile.w.add(prepared.len * PANEL);
-                        prepared = room.sight.prepare(runs, prepared.end);
-                        (tile.segments, tile.count) = (room.sight.segments(), prepared.end - prepared.begin);
-                    }
-                    tile.after = core::ptr::null_mut();
-                    run(&tile);
-                }
-                panel += group.panels;
+        self.kernel.cover(tiles, rows, panels, store.cols, |run, panel| {
+            if prepared.begin != 0 {
+                prepared = room.sight.prepare(runs, 0);
             }
-        }
+            // SAFETY: the panels are those of the convolution, and prepared segments are valid.
+            unsafe {
+                let mut tile = Tile {
+                    segments: room.sight.segments(),
+                    count: prepared.end,
+                    w: w.add(panel * panel_len),
+                    panel: panel_len,
+                    step: PANEL as isize,
+                    before: core::ptr::null(),
+                    after: core::ptr::null_mut(),
+                    store: store.at(0, panel * PANEL),
+                };
+                while prepared.end < runs.segments {
+                    tile.after = sums;
+                    run(&tile);
+                    tile.before = sums;
+                    tile.w = tile.w.add(prepared.len * PANEL);
+                    prepared = room.sight.prepare(runs, prepared.end);
+                    (tile.segments, tile.count) = (room.sight.segments(), prepared.end - prepared.begin);
+                }
+                tile.after = core::ptr::null_mut();
+                run(&tile);
+            }
+        });
     }
 }

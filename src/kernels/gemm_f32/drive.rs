@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::tile::{Segment, Store, Tile, Tiles};
+use super::tile::{Segment, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL};
 use crate::activation::Function;
 use crate::activation_f32;
@@ -121,7 +121,18 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
             // SAFETY: the rows are those of the part, as the caller promises.
             unsafe {
                 let store = Store { low, high, ..p.store.at(row, 0) };
-                row_of_panels(tiles, p, &segment, tile_rows.len(), panels.clone(), &store);
+                kernel.cover(tiles, tile_rows.len(), panels.clone(), p.n, |run, panel| {
+                    run(&Tile {
+                        segments: &raw const segment,
+                        count: 1,
+                        w: p.w.add(panel * p.panel),
+                        panel: p.panel,
+                        step: p.step,
+                        before: core::ptr::null(),
+                        after: core::ptr::null_mut(),
+                        store: store.at(0, panel * PANEL),
+                    });
+                });
                 if clamp.is_none() {
                     apply_activation(kernel, &p.activation, &store, tile_rows.len(), panels.clone());
                 }
@@ -153,33 +164,28 @@ impl Store {
     }
 }
 
-/// Computes a row of tiles. `store` begins at its first row and at column 0.
-unsafe fn row_of_panels(
-    tiles: &[Tiles],
-    p: &Product,
-    segment: &Segment,
-    rows: usize,
-    panels: Range<usize>,
-    store: &Store,
-) {
-    let mut panel = panels.start;
-    for group in tiles {
-        let run = group.by_rows[rows - 1];
-        while panel + group.panels <= panels.end {
-            // SAFETY: the panels are those of the product; the rest is as the caller promises.
-            unsafe {
-                run(&Tile {
-                    segments: segment,
-                    count: 1,
-                    w: p.w.add(panel * p.panel),
-                    panel: p.panel,
-                    step: p.step,
-                    before: core::ptr::null(),
-                    after: core::ptr::null_mut(),
-                    store: store.at(0, panel * PANEL),
-                });
+impl GemmKernel {
+    /// Calls `run` with micro-kernels of so many rows and their first panels, so that they cover `panels`, of which the
+    /// last ends with column `cols` or before.
+    #[inline(always)]
+    pub(crate) fn cover(
+        &self,
+        tiles: &[Tiles],
+        rows: usize,
+        panels: Range<usize>,
+        cols: usize,
+        mut run: impl FnMut(TileFn, usize),
+    ) {
+        let half = self.half.get(rows - 1).filter(|_| cols + PANEL / 2 <= panels.end * PANEL);
+        let (mut panel, end) = (panels.start, panels.end - usize::from(half.is_some()));
+        for group in tiles {
+            while panel + group.panels <= end {
+                run(group.by_rows[rows - 1], panel);
+                panel += group.panels;
             }
-            panel += group.panels;
+        }
+        if let Some(&half) = half {
+            run(half, panel);
         }
     }
 }

@@ -17,5 +17,9 @@ const BY_ROWS: &[TileFn] = &[run::<1>, run::<2>, run::<3>, run::<4>];
 const BY_ROWS: &[TileFn] = &[run::<1>, run::<2>];
 
 /// One panel.
-pub static KERNEL: GemmKernel =
-    GemmKernel { name: "gemm_f32__generic", isa: Isa::Generic, tiles: &[Tiles { panels: 1, by_rows: BY_ROWS }] };
+pub static KERNEL: GemmKernel = GemmKernel {
+    name: "gemm_f32__generic",
+    isa: Isa::Generic,
+    tiles: &[Tiles { panels: 1, by_rows: BY_ROWS }],
+    half: &[],
+};

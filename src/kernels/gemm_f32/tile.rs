@@ -55,7 +55,7 @@ pub(crate) struct Store {
     pub(crate) high: f32,
 }
 
-/// A micro-kernel for a fixed number of rows and panels.
+/// A micro-kernel for a fixed number of rows and panels, or the first half of one.
 ///
 /// # Safety
 /// Each segment's rows are valid for reading its `len` elements; the weights of each panel are valid for 16 elements
@@ -70,7 +70,7 @@ pub(crate) type TileFn = unsafe fn(&Tile);
 /// unrolled: loops over them here are short and without branches, what is more goes through memory.
 #[inline(always)]
 pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
-    const { assert!(PANEL.is_multiple_of(V::N) && (NV * V::N).is_multiple_of(PANEL) && M <= MAX_ROWS) };
+    const { assert!(PANEL.is_multiple_of(V::N) && M <= MAX_ROWS) };
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[V::splat(0.0); NV]; M];
