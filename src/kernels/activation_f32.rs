@@ -1,6 +1,6 @@
 //! Elementwise f32 functions.
 //!
-//! Each function is written once ([`functions`]) over vectors of any length, so that every instruction set gives
+//! Each function is written once (`functions`) over vectors of any length, so that every instruction set gives
 //! the same bits. Against f64, for arguments whose result is a normal number: exp, ln, expm1 (elu, selu, celu),
 //! sigmoid, silu, tanh, erf, softplus and mish stay within 4 units in the last place of the result; gelu within
 //! 4 units in the last place of max(|result|, |x|/4); the others round each of their operations once. Below −87
@@ -36,7 +36,7 @@ pub struct ActivationKernel {
 }
 
 impl ActivationKernel {
-    /// y[i] = f(x[i]) for `len` contiguous elements; `y` may be `x`.
+    /// `y[i] = f(x[i])` for `len` contiguous elements; `y` may be `x`.
     ///
     /// # Safety
     /// `x` is valid for reading and `y` for writing `len` elements, and they are the same or do not overlap. The

@@ -1,6 +1,6 @@
 //! Elementwise functions of two tensors.
 //!
-//! f32 arithmetic is written once ([`functions`]) over vectors of any length, so that every instruction set gives
+//! f32 arithmetic is written once (`functions`) over vectors of any length, so that every instruction set gives
 //! the same bits; each function rounds each of its operations once. Min and Max are NaN where an operand is.
 //! Pow is within 1 unit in the last place. Mod of floats has the sign of the divisor also where it is zero, and the
 //! remainders of x and ±0, and of ±∞ and x, are NaN. Integers wrap; division by zero and its remainders give 0, a

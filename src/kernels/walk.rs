@@ -180,7 +180,7 @@ impl<const N: usize> Loops<N> {
             0 => (1, [0; N]),
             rank => (self.dims[rank - 1], self.strides[rank - 1]),
         };
-        let left = if len == 0 { 0 } else { self.len() / len };
+        let left = self.len().checked_div(len).unwrap_or(0);
         let outer = self.rank.saturating_sub(1);
         Lines { loops: *self, outer, left, index: [0; MAX_RANK], line: Line { offset: [0; N], len, step } }
     }
