@@ -48,6 +48,17 @@ pub enum CompileError {
     /// Nodes that cannot be compiled.
     #[error("{}", render(.0))]
     Problems(Vec<Problem>),
+    /// Inputs of a golden case do not fit the model.
+    #[error("golden case {case}: {reason}")]
+    Golden {
+        /// Index of the case.
+        case: usize,
+        /// What is expected and what was found.
+        reason: String,
+    },
+    /// The reference cannot run the model.
+    #[error("tract, which values are compared with, cannot run this model: {0}")]
+    Reference(String),
     /// The plan that was written does not validate: a defect of this crate.
     #[error("the compiled plan is invalid ({0}): this is a defect of the compiler, please report it")]
     Plan(#[from] coulter_plan::PlanError),
@@ -57,6 +68,8 @@ pub enum CompileError {
 }
 
 fn render(problems: &[Problem]) -> String {
-    let lines = problems.iter().map(|p| format!("node {} ({}, opset {}): {}; {}", p.onnx_node, p.op, p.opset, p.reason, p.cure));
+    let lines = problems
+        .iter()
+        .map(|p| format!("node {} ({}, opset {}): {}; {}", p.onnx_node, p.op, p.opset, p.reason, p.cure));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,7 @@
 //! Reads ONNX models with tract and gives our own graph: the only module that knows tract.
 
+pub(crate) mod reference;
+
 use std::path::Path;
 
 use crate::graph::Graph;

@@ -5,12 +5,25 @@
 //! the plan. The [`Report`] says of every ONNX node what became of it.
 #![forbid(unsafe_code)]
 
+pub mod diff;
+mod emit;
 mod error;
 pub mod front;
+mod golden;
 pub mod graph;
+mod lower;
+mod memory;
 mod report;
+pub mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
+
+use serde_json::json;
+
+use emit::Golden;
+use graph::Graph;
 
 pub use error::{CompileError, Problem};
 pub use report::{FallbackEntry, FoldedEntry, FusedEntry, Report, StepEntry};
@@ -45,8 +58,14 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, f32);
 /// # Errors
 /// [`CompileError`] names the file or node, what was expected, what was found and what to do.
 pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -> Result<Compiled, CompileError> {
-    let _ = (model, options, progress);
-    Err(CompileError::Problems(Vec::new()))
+    progress("read", 0.0);
+    let bytes = std::fs::read(model).map_err(|source| CompileError::Read { path: model.to_owned(), source })?;
+    let hash = emit::sha256(&bytes);
+    drop(bytes);
+    let mut graph = front::import(model, options)?;
+    progress("rewrite", 0.2);
+    rules::apply(&mut graph);
+    assemble(&graph, hash, options, progress)
 }
 
 /// Lists everything that keeps a model from compiling, all at once; empty when nothing does.
@@ -54,6 +73,66 @@ pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -
 /// # Errors
 /// When the file cannot be read as ONNX at all.
 pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, CompileError> {
-    let _ = (model, options);
-    Ok(Vec::new())
+    let mut graph = match front::import(model, options) {
+        Ok(graph) => graph,
+        Err(CompileError::Problems(problems)) => return Ok(problems),
+        Err(other) => return Err(other),
+    };
+    rules::apply(&mut graph);
+    Ok(lower::lower(&graph).err().unwrap_or_default())
+}
+
+/// From our own graph to a plan.
+pub(crate) fn assemble(
+    graph: &Graph,
+    onnx_sha256: [u8; 32],
+    options: &CompileOptions,
+    progress: Progress<'_>,
+) -> Result<Compiled, CompileError> {
+    progress("lower", 0.4);
+    let mut program = lower::lower(graph).map_err(CompileError::Problems)?;
+    progress("plan memory", 0.6);
+    memory::merge(&mut program);
+    let layout = memory::layout(&program);
+    let origins = emit::origins(graph);
+    let emission = emit::Emission { graph, program: &program, layout: &layout, origins: &origins };
+    let mut report = report::describe(&program, &layout, &options.dims);
+    progress("compute golden outputs", 0.7);
+    let unproved = emission.write(&Golden::default(), |_| String::new());
+    let golden = golden::cases(graph, &unproved, options)?;
+    progress("write", 0.9);
+    // The report tells the length of the plan that holds it.
+    let mut plan = Vec::new();
+    for _ in 0..MOST_LENGTHS {
+        report.plan_bytes = plan.len() as u64;
+        plan = emission.write(&golden, |permuted| metadata(&onnx_sha256, options, &report, permuted));
+        if plan.len() as u64 == report.plan_bytes {
+            break;
+        }
+    }
+    golden::replay(&plan)?;
+    progress("write", 1.0);
+    Ok(Compiled { plan, report })
+}
+
+/// The first guess of the length is wrong, the second may have another number of digits, the third is right.
+const MOST_LENGTHS: usize = 4;
+
+/// The plan's metadata: what the options give, where the plan comes from, and the report.
+fn metadata(
+    onnx_sha256: &[u8; 32],
+    options: &CompileOptions,
+    report: &Report,
+    permuted: &[(u32, Vec<usize>)],
+) -> String {
+    let hash: String = onnx_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let layouts: Vec<_> =
+        permuted.iter().map(|(tensor, permutation)| json!({ "tensor": tensor, "permutation": permutation })).collect();
+    let mut all = options.metadata.clone();
+    all.insert("compiler".into(), concat!("coulter ", env!("CARGO_PKG_VERSION")).into());
+    all.insert("onnx_sha256".into(), hash.into());
+    all.insert("dims".into(), json!(options.dims));
+    all.insert("layouts".into(), layouts.into());
+    all.insert("report".into(), json!(report));
+    serde_json::Value::Object(all).to_string()
 }

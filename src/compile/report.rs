@@ -1,6 +1,12 @@
 //! What became of a model.
 
+use std::collections::HashSet;
+
+use coulter_plan::OpCode;
 use serde::Serialize;
+
+use crate::lower::{Program, Step};
+use crate::memory::Layout;
 
 /// The compile report; its JSON form is what `compile --report` and `inspect --json` print.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
@@ -71,4 +77,80 @@ pub struct FusedEntry {
     pub onnx_node: String,
     /// Index of the step.
     pub into_step: usize,
+}
+
+/// Describes a lowered model; the plan's length is not known yet.
+pub(crate) fn describe(program: &Program, layout: &Layout, dims: &[(String, usize)]) -> Report {
+    let steps: Vec<StepEntry> =
+        program.steps.iter().enumerate().map(|(index, step)| entry(index, step, layout.live[index])).collect();
+    let in_steps: HashSet<&str> = steps.iter().flat_map(|step| &step.onnx_nodes).map(String::as_str).collect();
+    let mut folded: Vec<FoldedEntry> = Vec::new();
+    for (onnx_node, reason) in &program.folded {
+        let known = in_steps.contains(onnx_node.as_str()) || folded.iter().any(|entry| entry.onnx_node == *onnx_node);
+        if !known {
+            folded.push(FoldedEntry { onnx_node: onnx_node.clone(), reason: reason.clone() });
+        }
+    }
+    Report {
+        fallback: program.steps.iter().flat_map(fallback_entries).collect(),
+        fused: program.steps.iter().zip(&steps).flat_map(fused_entries).collect(),
+        steps,
+        folded,
+        arena_bytes: layout.arena_bytes,
+        arena_lower_bound_bytes: layout.lower_bound,
+        plan_bytes: 0,
+        packing: PACKING.into(),
+        dims: dims.to_vec(),
+    }
+}
+
+/// f32 weights in panels of 16.
+const PACKING: &str = "f32p16";
+
+fn entry(index: usize, step: &Step, arena_bytes: u64) -> StepEntry {
+    let dtype = step.outputs.iter().flatten().next().map_or("", |output| output.window.tensor.dtype.name());
+    StepEntry {
+        index,
+        op: step.params.code().name().into(),
+        precision: dtype.into(),
+        onnx_nodes: step.onnx_nodes.clone(),
+        macs: step.macs,
+        arena_bytes,
+        kernel: family(step.params.code()).into(),
+    }
+}
+
+/// The kernels that run an operator.
+fn family(code: OpCode) -> &'static str {
+    match code {
+        OpCode::Conv2d => "conv_f32",
+        OpCode::DepthwiseConv2d => "depthwise_f32",
+        OpCode::ConvTranspose2d => "conv_transpose_f32",
+        OpCode::FullyConnected => "gemm_f32",
+        OpCode::MatMul => "matmul_f32",
+        OpCode::Attention => "attention_f32",
+        OpCode::Pool2d => "pool_f32",
+        OpCode::Unary => "activation_f32",
+        OpCode::Softmax => "softmax_f32",
+        OpCode::Normalize => "normalize_f32",
+        OpCode::Resize => "resize_f32",
+        OpCode::Recurrent => "recurrent_f32",
+        OpCode::Fallback => "tract",
+        // Families that take more types than one bear the operator's name.
+        other => other.name(),
+    }
+}
+
+fn fallback_entries(step: &Step) -> Vec<FallbackEntry> {
+    let Some(fallback) = &step.fallback else { return Vec::new() };
+    let op = fallback.ops.join(", ");
+    let of = |name: &String| FallbackEntry { onnx_node: name.clone(), op: op.clone(), reason: fallback.reason.clone() };
+    step.onnx_nodes.iter().map(of).collect()
+}
+
+/// The nodes besides the one that the step is named after, or besides the first.
+fn fused_entries((step, entry): (&Step, &StepEntry)) -> Vec<FusedEntry> {
+    let own = step.onnx_nodes.iter().position(|name| *name == step.name).unwrap_or(0);
+    let others = step.onnx_nodes.iter().enumerate().filter(|(i, _)| *i != own && step.fallback.is_none());
+    others.map(|(_, name)| FusedEntry { onnx_node: name.clone(), into_step: entry.index }).collect()
 }

@@ -168,6 +168,18 @@ impl<'a, T: Element> View<'a, T> {
         Self { window: Window::dense(slice.as_ptr(), dims), life: PhantomData }
     }
 
+    /// The element at an index.
+    ///
+    /// # Panics
+    /// If the index is not below the dimensions.
+    pub fn read(&self, index: &[usize]) -> T {
+        let below = index.len() == self.dims().len() && index.iter().zip(self.dims()).all(|(i, dim)| i < dim);
+        assert!(below, "an index lies below the dimensions");
+        let offset: isize = index.iter().zip(self.strides()).map(|(&i, &stride)| i as isize * stride).sum();
+        // SAFETY: the index was checked, and every index below the dimensions addresses a valid element.
+        unsafe { *self.window.ptr.offset(offset) }
+    }
+
     /// As rows along the last dimension, where the strides allow it.
     pub fn rows(&self) -> Option<Rows<'a, T>> {
         let (rows, cols, pitch) = self.window.rows()?;

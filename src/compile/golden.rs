@@ -1,0 +1,182 @@
+//! Golden cases: inputs with the outputs that the generic kernels give, stored in the plan as its proof.
+
+use coulter_exec::{AlignedBytes, RunError, RunErrorKind, Session, SessionOptions, verify};
+use coulter_fallback::Tract;
+use coulter_plan::{DType, OpCode, Plan};
+
+use crate::emit::Golden;
+use crate::graph::{Graph, Op, Tensor, TensorId};
+use crate::{CompileError, CompileOptions};
+
+/// Outputs of f32 kernels on other instruction sets differ by less, relative to the greatest value.
+const TOLERANCE: f32 = 1e-3;
+
+/// Runs the plan on the given inputs, or on made ones; none where the inputs and outputs have no elements, or where
+/// the model refuses every input that was made.
+pub(crate) fn cases(graph: &Graph, plan: &[u8], options: &CompileOptions) -> Result<Golden, CompileError> {
+    let bytes = AlignedBytes::copy_of(plan);
+    let plan = Plan::parse(&bytes)?;
+    let ports = graph.inputs.iter().chain(&graph.outputs);
+    if ports.into_iter().all(|(_, id)| graph.tensor(*id).is_empty()) {
+        return Ok(Golden::default());
+    }
+    let mut tract = Tract::default();
+    let errors = tract.errors();
+    let options_of_session = SessionOptions { external: Some(&mut tract), ..SessionOptions::default() };
+    let session = Session::new(plan, options_of_session);
+    let why = |error: String| match errors.last() {
+        Some(cause) => CompileError::Run(format!("{error}: {cause}")),
+        None => CompileError::Run(error),
+    };
+    let mut session = session.map_err(|error| why(error.to_string()))?;
+    let mut cases = Vec::new();
+    if options.golden_inputs.is_empty() {
+        for indices in [Indices::Small, Indices::Zero] {
+            let inputs = made_inputs(graph, indices);
+            match run(&mut session, inputs) {
+                Ok(case) => {
+                    cases.push(case);
+                    break;
+                }
+                Err(RunError { kind: RunErrorKind::Index { .. }, .. }) => {}
+                Err(error) => return Err(why(error.to_string())),
+            }
+        }
+    }
+    for (i, inputs) in options.golden_inputs.iter().enumerate() {
+        check_inputs(graph, i, inputs)?;
+        let refused = |error: RunError| match error.kind {
+            RunErrorKind::Index { .. } => CompileError::Golden { case: i, reason: error.to_string() },
+            _ => why(error.to_string()),
+        };
+        cases.push(run(&mut session, inputs.clone()).map_err(refused)?);
+    }
+    Ok(Golden { cases, tolerance: tolerance(&plan) })
+}
+
+/// Runs the plan's own cases again, as any device will.
+pub(crate) fn replay(plan: &[u8]) -> Result<(), CompileError> {
+    let bytes = AlignedBytes::copy_of(plan);
+    let plan = Plan::parse(&bytes)?;
+    let mut tract = Tract::default();
+    let options = SessionOptions { external: Some(&mut tract), ..SessionOptions::default() };
+    let mut session = Session::new(plan, options).map_err(|error| CompileError::Run(error.to_string()))?;
+    for case in 0..plan.golden_count() {
+        match verify::golden(&mut session, case) {
+            Ok(None) => {}
+            Ok(Some(mismatch)) => {
+                let verify::Mismatch { output, difference } = mismatch;
+                let reason = format!("golden case {case}: output {output} differs by {difference} in the second run");
+                return Err(CompileError::Run(reason));
+            }
+            Err(error) => return Err(CompileError::Run(error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// One case: the inputs' bytes, then the outputs'.
+fn run(session: &mut Session<'_>, inputs: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, RunError> {
+    inputs.iter().enumerate().for_each(|(i, bytes)| session.input_mut(i).copy_from_slice(bytes));
+    session.run()?;
+    let outputs = (0..session.plan().output_count()).map(|i| session.output(i).to_vec());
+    Ok(inputs.iter().cloned().chain(outputs).collect())
+}
+
+/// Plans that compute floats differ between instruction sets, others do not.
+fn tolerance(plan: &Plan<'_>) -> f32 {
+    let computes_floats = plan.steps().any(|step| {
+        let moves = matches!(step.code, OpCode::Copy | OpCode::Gather | OpCode::Pad | OpCode::Select);
+        let operands = &step.operands;
+        let touches_floats = (0..operands.input_count()).filter_map(|i| operands.input(i)).any(|t| t.dtype.is_float());
+        !moves && touches_floats
+    });
+    if computes_floats { TOLERANCE } else { 0.0 }
+}
+
+fn check_inputs(graph: &Graph, case: usize, inputs: &[Vec<u8>]) -> Result<(), CompileError> {
+    let refuse = |reason: String| Err(CompileError::Golden { case, reason });
+    if inputs.len() != graph.inputs.len() {
+        return refuse(format!("{} inputs are given, the model has {}", inputs.len(), graph.inputs.len()));
+    }
+    for ((name, id), bytes) in graph.inputs.iter().zip(inputs) {
+        let expected = graph.tensor(*id).bytes();
+        if bytes.len() != expected {
+            return refuse(format!("input {name} has {} bytes, {expected} are expected", bytes.len()));
+        }
+    }
+    Ok(())
+}
+
+/// Which integers are made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Indices {
+    /// Below the dimensions that they index, as far as that can be told, else 0 and 1.
+    Small,
+    /// Zeros.
+    Zero,
+}
+
+fn made_inputs(graph: &Graph, indices: Indices) -> Vec<Vec<u8>> {
+    let mut random = Random(0x636f_756c_7465_7221);
+    let made = |(_, id): &(String, TensorId)| {
+        let below = index_bound(graph, *id);
+        let tensor = graph.tensor(*id);
+        (0..tensor.len()).flat_map(|i| random.element(tensor, indices, below, i)).collect()
+    };
+    graph.inputs.iter().map(made).collect()
+}
+
+/// The length of the shortest dimension that a tensor's elements index, as they are or after being moved or cast;
+/// `None` if they index nothing.
+fn index_bound(graph: &Graph, input: TensorId) -> Option<usize> {
+    let mut carries = vec![false; graph.tensors.len()];
+    carries[input.0] = true;
+    let mut bound: Option<usize> = None;
+    for node in &graph.nodes {
+        let carried = |i: usize| node.inputs.get(i).copied().flatten().is_some_and(|id: TensorId| carries[id.0]);
+        if let (Op::Gather(params), true, Some(Some(x))) = (&node.op, carried(1), node.inputs.first()) {
+            let dim = graph.tensor(*x).shape[params.axis as usize];
+            bound = Some(bound.map_or(dim, |least| least.min(dim)));
+        }
+        // Arithmetic may lead anywhere: what comes out of it is followed, its effect on the bound is not.
+        if (0..node.inputs.len()).any(carried) {
+            node.outputs.iter().flatten().for_each(|id| carries[id.0] = !graph.tensor(*id).dtype.is_float());
+        }
+    }
+    bound
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Element `i` of an input: 0 ≤ x < 1 for floats, else a small integer. The first of those that index nothing
+    /// is 1, lest a mask be empty.
+    fn element(&mut self, tensor: &Tensor, indices: Indices, below: Option<usize>, i: usize) -> Vec<u8> {
+        let part = (self.next() >> 40) as f32 / (1u64 << 24) as f32;
+        let integer = match (indices, below) {
+            (Indices::Zero, _) => 0,
+            (_, Some(below)) => self.next() % (below.max(1) as u64),
+            (_, None) if i == 0 => 1,
+            (_, None) => self.next() & 1,
+        };
+        match tensor.dtype {
+            DType::F32 => part.to_le_bytes().to_vec(),
+            DType::F64 => f64::from(part).to_le_bytes().to_vec(),
+            DType::F16 => half::f16::from_f32(part).to_le_bytes().to_vec(),
+            DType::BF16 => half::bf16::from_f32(part).to_le_bytes().to_vec(),
+            DType::Bool => vec![(integer & 1) as u8],
+            DType::I8 | DType::U8 => vec![(integer % 128) as u8],
+            _ => integer.to_le_bytes()[..tensor.dtype.size()].to_vec(),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! See [`coulter_plan::ops::select`].
+
+use coulter_plan::ops::select::Params;
+
+use super::{Lowering, Refusal, output_tensor};
+use crate::graph::Node;
+
+pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Refusal> {
+    let shape = &output_tensor(lowering.graph(), node, 0)?.shape;
+    let condition = lowering.broadcast_input(node, 0, shape)?;
+    let a = lowering.broadcast_input(node, 1, shape)?;
+    let b = lowering.broadcast_input(node, 2, shape)?;
+    let output = lowering.output(node, 0)?;
+    lowering.step(node, Params {}, vec![condition, a, b], vec![output], 0)
+}
