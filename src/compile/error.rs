@@ -45,6 +45,14 @@ pub enum CompileError {
         /// The dimension's name.
         dim: String,
     },
+    /// A dimension was given a value, but the model has none of that name.
+    #[error("the model has no symbolic dimension {dim}; its symbolic dimensions: {}", list(known))]
+    UnknownDim {
+        /// The name given.
+        dim: String,
+        /// Names that its inputs have.
+        known: Vec<String>,
+    },
     /// Nodes that cannot be compiled.
     #[error("{}", render(.0))]
     Problems(Vec<Problem>),
@@ -65,6 +73,10 @@ pub enum CompileError {
     /// The plan that was written cannot be bound or run: a defect of this crate.
     #[error("the compiled plan does not run ({0}): this is a defect of the compiler, please report it")]
     Run(String),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 fn render(problems: &[Problem]) -> String {

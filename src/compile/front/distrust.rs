@@ -1,0 +1,72 @@
+//! What is never left to tract: operators that it computes wrongly, and answers that would change from run to run.
+
+use std::sync::LazyLock;
+
+use tract_onnx::pb::NodeProto;
+
+use super::importer::Importer;
+use super::model::domain;
+use super::node::{Decline, OnnxNode};
+
+/// A cure for nodes that nobody runs.
+pub(crate) const REPLACE: &str = "replace the node by simpler operators in the exporting program";
+
+/// tract looks operators up by name alone; these are the domains whose names it means.
+const DOMAINS: [&str; 3] = ["", "ai.onnx.ml", "com.microsoft"];
+
+/// Whether the operators of a domain are those that tract means.
+pub(crate) fn domain_is_known(domain: &str) -> bool {
+    DOMAINS.contains(&domain)
+}
+
+/// Operators of com.microsoft that are not ONNX's of the same name.
+const CONTRIB: [&str; 12] = [
+    "BiasGelu",
+    "FastGelu",
+    "Gelu",
+    "GatherBlockQuantized",
+    "GroupQueryAttention",
+    "MatMulNBits",
+    "MultiHeadAttention",
+    "QuickGelu",
+    "RotaryEmbedding",
+    "SimplifiedLayerNormalization",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+];
+
+/// Whether tract has an importer for a node.
+pub(crate) fn tract_knows(node: &NodeProto) -> bool {
+    static KNOWN: LazyLock<tract_onnx::Onnx> = LazyLock::new(tract_onnx::onnx);
+    let domain = domain(&node.domain);
+    let meant = domain_is_known(domain) && (domain != "com.microsoft" || CONTRIB.contains(&node.op_type.as_str()));
+    meant && KNOWN.op_register.0.contains_key(&node.op_type)
+}
+
+/// The problem of a node that nobody knows.
+pub(crate) fn unknown(node: &OnnxNode<'_>) -> Decline {
+    Decline::problem(format!("the operator {} is not known", node.qualified()), REPLACE)
+}
+
+/// Why tract must not run a node.
+pub(crate) fn reason(importer: &Importer<'_>, node: &OnnxNode<'_>) -> Option<String> {
+    RULES.iter().find_map(|(ops, wrong)| if ops.contains(&node.op()) { wrong(importer, node) } else { None })
+}
+
+type Wrong = fn(&Importer<'_>, &OnnxNode<'_>) -> Option<String>;
+
+const RULES: &[(&[&str], Wrong)] = &[
+    (&["RNN", "GRU", "LSTM"], |_, node| {
+        let direction = node.string_or("direction", "forward").ok()?;
+        (direction != "forward").then(|| format!("tract miscomputes direction={direction}"))
+    }),
+    (&["SpaceToDepth", "DepthToSpace", "BitShift"], |_, node| Some(format!("tract miscomputes {}", node.op()))),
+    (&["Celu"], |importer, node| {
+        let dtype = importer.dtype(node.optional(0)?);
+        (dtype != coulter_plan::DType::F32).then(|| format!("tract miscomputes it in {dtype}"))
+    }),
+    (
+        &["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"],
+        |_, _| Some("its answer is random, and a plan's answers are not".into()),
+    ),
+];

@@ -1,0 +1,135 @@
+//! What each ONNX operator becomes.
+//!
+//! Adding an operator is a function `fn(&mut Importer, &OnnxNode) -> Imported` in the file of its group and a line
+//! in [`TABLE`]. The function reads attributes from the node, asks the importer for what is known of the operands,
+//! and builds with the helpers of [`build`](super::build). It declines with [`Decline::fallback`] the cases that have
+//! no native form, and with [`Decline::broken`] what breaks the rules of ONNX. Operations on constants fold by
+//! themselves.
+//!
+//! [`Decline::fallback`]: super::node::Decline::fallback
+//! [`Decline::broken`]: super::node::Decline::broken
+
+mod activations;
+mod arithmetic;
+mod constants;
+mod convolution;
+mod logic;
+mod movement;
+mod normalization;
+mod padding;
+mod pooling;
+mod products;
+mod reductions;
+mod selection;
+mod window;
+
+use super::control;
+use super::importer::Importer;
+use super::node::{Imported, OnnxNode};
+
+/// Imports a node.
+pub(crate) type ImportFn = fn(&mut Importer<'_>, &OnnxNode<'_>) -> Imported;
+
+/// Domain (that of ONNX is ""), operator, import function.
+pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
+    ("", "Abs", activations::abs),
+    ("", "Add", arithmetic::binary),
+    ("", "And", logic::logical),
+    ("", "ArgMax", reductions::arg),
+    ("", "ArgMin", reductions::arg),
+    ("", "AveragePool", pooling::pool),
+    ("", "BatchNormalization", normalization::batch),
+    ("", "Cast", logic::cast),
+    ("", "CastLike", logic::cast_like),
+    ("", "Ceil", activations::function),
+    ("", "Celu", activations::function),
+    ("", "Clip", activations::clip),
+    ("", "Concat", movement::concat),
+    ("", "Constant", constants::constant),
+    ("", "ConstantOfShape", constants::constant_of_shape),
+    ("", "Conv", convolution::conv),
+    ("", "ConvTranspose", convolution::conv_transpose),
+    ("", "Cos", activations::function),
+    ("", "DepthToSpace", movement::depth_to_space),
+    ("", "Div", arithmetic::binary),
+    ("", "Dropout", movement::dropout),
+    ("", "Elu", activations::function),
+    ("", "Equal", logic::comparison),
+    ("", "Erf", activations::function),
+    ("", "Exp", activations::function),
+    ("", "Expand", movement::expand),
+    ("", "Flatten", movement::flatten),
+    ("", "Floor", activations::function),
+    ("", "Gather", selection::gather),
+    ("", "Gelu", activations::function),
+    ("", "Gemm", products::gemm),
+    ("", "GlobalAveragePool", pooling::global),
+    ("", "GlobalMaxPool", pooling::global),
+    ("", "Greater", logic::comparison),
+    ("", "GreaterOrEqual", logic::comparison),
+    ("", "HardSigmoid", activations::function),
+    ("", "HardSwish", activations::function),
+    ("", "Identity", movement::identity),
+    ("", "If", control::branches),
+    ("", "IsInf", logic::is_inf),
+    ("", "IsNaN", logic::is_nan),
+    ("", "LeakyRelu", activations::function),
+    ("", "Less", logic::comparison),
+    ("", "LessOrEqual", logic::comparison),
+    ("", "Log", activations::function),
+    ("", "LogSoftmax", normalization::softmax),
+    ("", "MatMul", products::mat_mul),
+    ("", "Max", arithmetic::variadic),
+    ("", "MaxPool", pooling::pool),
+    ("", "Mean", arithmetic::variadic),
+    ("", "Min", arithmetic::variadic),
+    ("", "Mish", activations::function),
+    ("", "Mod", arithmetic::modulo),
+    ("", "Mul", arithmetic::binary),
+    ("", "Neg", activations::neg),
+    ("", "Not", logic::not),
+    ("", "Or", logic::logical),
+    ("", "PRelu", activations::prelu),
+    ("", "Pad", padding::pad),
+    ("", "Pow", arithmetic::pow),
+    ("", "Range", constants::range),
+    ("", "Reciprocal", activations::function),
+    ("", "ReduceL1", reductions::reduce),
+    ("", "ReduceL2", reductions::reduce),
+    ("", "ReduceLogSum", reductions::reduce),
+    ("", "ReduceLogSumExp", reductions::reduce),
+    ("", "ReduceMax", reductions::reduce),
+    ("", "ReduceMean", reductions::reduce),
+    ("", "ReduceMin", reductions::reduce),
+    ("", "ReduceProd", reductions::reduce),
+    ("", "ReduceSum", reductions::reduce),
+    ("", "ReduceSumSquare", reductions::reduce),
+    ("", "Relu", activations::relu),
+    ("", "Reshape", movement::reshape),
+    ("", "Round", activations::function),
+    ("", "Selu", activations::function),
+    ("", "Shape", constants::shape),
+    ("", "Shrink", activations::function),
+    ("", "Sigmoid", activations::function),
+    ("", "Sign", activations::sign),
+    ("", "Sin", activations::function),
+    ("", "Size", constants::size),
+    ("", "Slice", selection::slice),
+    ("", "Softmax", normalization::softmax),
+    ("", "Softplus", activations::function),
+    ("", "Softsign", activations::function),
+    ("", "SpaceToDepth", movement::space_to_depth),
+    ("", "Split", selection::split),
+    ("", "Sqrt", activations::function),
+    ("", "Squeeze", movement::squeeze),
+    ("", "Sub", arithmetic::binary),
+    ("", "Sum", arithmetic::variadic),
+    ("", "Tan", activations::tan),
+    ("", "Tanh", activations::function),
+    ("", "ThresholdedRelu", activations::function),
+    ("", "Tile", movement::tile),
+    ("", "Transpose", movement::transpose),
+    ("", "Unsqueeze", movement::unsqueeze),
+    ("", "Where", logic::where_),
+    ("", "Xor", logic::logical),
+];

@@ -1,0 +1,64 @@
+//! Reductions.
+
+use coulter_plan::DType;
+use coulter_plan::ops::binary;
+use coulter_plan::ops::reduce::Kind;
+
+use crate::front::importer::Importer;
+use crate::front::node::{Decline, Imported, OnnxNode, one};
+
+/// Reduce*: axes are an attribute in old versions, an input in new ones; none means all, unless told otherwise.
+pub(super) fn reduce(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
+    let kind = match node.op() {
+        "ReduceL1" => Kind::L1,
+        "ReduceL2" => Kind::L2,
+        "ReduceLogSum" => Kind::LogSum,
+        "ReduceLogSumExp" => Kind::LogSumExp,
+        "ReduceMax" => Kind::Max,
+        "ReduceMean" => Kind::Mean,
+        "ReduceMin" => Kind::Min,
+        "ReduceProd" => Kind::Prod,
+        "ReduceSum" => Kind::Sum,
+        _ => Kind::SumSquare,
+    };
+    let x = node.input(0)?;
+    let (rank, dtype) = (importer.rank(x), importer.dtype(x));
+    let axes = importer.ints_of(node, "axes", 1)?.unwrap_or_default();
+    let axes = if !axes.is_empty() {
+        importer.axes(&axes, rank)?
+    } else if node.flag("noop_with_empty_axes")? {
+        match kind {
+            Kind::Sum | Kind::Mean | Kind::Max | Kind::Min | Kind::Prod => return one(x),
+            _ => Vec::new(),
+        }
+    } else {
+        (0..rank).collect()
+    };
+    let wide = match dtype {
+        DType::Bool if matches!(kind, Kind::Max | Kind::Min) => importer.cast(x, DType::I32)?,
+        _ => importer.arithmetic(x)?,
+    };
+    let y = importer.reduce(kind, wide, &axes, node.int_or("keepdims", 1)? != 0)?;
+    one(importer.cast(y, dtype)?)
+}
+
+/// ArgMax and ArgMin. The last of several is the first from the end.
+pub(super) fn arg(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
+    let kind = if node.op() == "ArgMax" { Kind::ArgMax } else { Kind::ArgMin };
+    let mut x = importer.arithmetic(node.input(0)?)?;
+    let shape = importer.shape(x);
+    let axis = importer.axis(node.int_or("axis", 0)?, shape.len())?;
+    let (last, keep) = (node.flag("select_last_index")?, node.int_or("keepdims", 1)? != 0);
+    if shape[axis] == 0 {
+        return Err(Decline::broken(format!("there is no element along axis {axis} of {shape:?}")));
+    }
+    if last {
+        x = importer.slice(x, axis, shape[axis] - 1, shape[axis], -1)?;
+    }
+    let mut y = importer.reduce(kind, x, &[axis], keep)?;
+    if last {
+        let end = importer.scalar((shape[axis] - 1) as f64, DType::I64, importer.rank(y));
+        y = importer.binary(binary::Kind::Sub, end, y)?;
+    }
+    one(y)
+}
