@@ -14,7 +14,7 @@ unsafe fn run<const M: usize>(t: &Tile) {
 #[cfg(target_arch = "aarch64")]
 const BY_ROWS: &[TileFn] = &[run::<1>, run::<2>, run::<3>, run::<4>];
 #[cfg(not(target_arch = "aarch64"))]
-const BY_ROWS: &[TileFn] = &[run::<1>, run::<2>];
+const BY_ROWS: &[TileFn] = &[run::<1>];
 
 /// One panel.
 pub static KERNEL: GemmKernel = GemmKernel {

@@ -100,13 +100,18 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
             }
         }
         if !t.after.is_null() {
-            spill(&sums, t.after);
-        } else if t.store.cols >= NV * V::N {
-            store_whole(&t.store, &sums);
+            return spill(&sums, t.after);
+        }
+        if V::N > 1 && t.store.cols >= NV * V::N {
+            return store_whole(&t.store, &sums);
+        }
+        let mut spilled = [0f32; MAX_SUMS];
+        const { assert!(M * NV * V::N <= MAX_SUMS) };
+        spill(&sums, spilled.as_mut_ptr());
+        if V::N == 1 {
+            // Single lanes are too many to unroll loops over them.
+            store_plain(&t.store, &spilled, M);
         } else {
-            let mut spilled = [0f32; MAX_SUMS];
-            const { assert!(M * NV * V::N <= MAX_SUMS) };
-            spill(&sums, spilled.as_mut_ptr());
             store_part::<V>(&t.store, spilled.as_ptr(), M, NV);
         }
     }
@@ -183,6 +188,34 @@ unsafe fn store_part<V: Fused>(s: &Store, sums: *const f32, rows: usize, vectors
                 }
                 at += V::N;
             }
+        }
+    }
+}
+
+/// Stores a tile of one panel in portable Rust, in loops that compilers turn into vectors.
+#[inline(always)]
+unsafe fn store_plain(s: &Store, sums: &[f32; MAX_SUMS], rows: usize) {
+    let cols = s.cols.min(PANEL);
+    let mut bias = [0f32; PANEL];
+    // SAFETY: the tile's rows and columns are there, and a whole panel of bias, as the caller of `run` promises.
+    unsafe {
+        if !s.bias.is_null() {
+            bias = s.bias.cast::<[f32; PANEL]>().read_unaligned();
+        }
+        for (i, sums) in sums.chunks_exact(PANEL).take(rows).enumerate() {
+            let mut row = [0f32; PANEL];
+            if !s.residual.is_null() {
+                let residual = s.residual.offset(i as isize * s.residual_pitch);
+                row[..cols].iter_mut().enumerate().for_each(|(c, v)| *v = residual.add(c).read());
+            }
+            for ((v, sum), bias) in row.iter_mut().zip(sums).zip(&bias) {
+                let y = sum * s.alpha + bias + *v;
+                // NaN stays.
+                let y = if s.low > y { s.low } else { y };
+                *v = if s.high < y { s.high } else { y };
+            }
+            let y = s.y.offset(i as isize * s.y_pitch);
+            row[..cols].iter().enumerate().for_each(|(c, v)| y.add(c).write(*v));
         }
     }
 }
