@@ -58,7 +58,12 @@ type Wrong = fn(&Importer<'_>, &OnnxNode<'_>) -> Option<String>;
 const RULES: &[(&[&str], Wrong)] = &[
     (&["RNN", "GRU", "LSTM"], |_, node| {
         let direction = node.string_or("direction", "forward").ok()?;
-        (direction != "forward").then(|| format!("tract miscomputes direction={direction}"))
+        if direction != "forward" {
+            return Some(format!("tract miscomputes direction={direction}"));
+        }
+        let left_out = ["clip", "input_forget", "activation_alpha", "activation_beta"];
+        let found = left_out.into_iter().find(|name| node.has(name))?;
+        Some(format!("tract leaves out {found}"))
     }),
     (&["SpaceToDepth", "DepthToSpace", "BitShift"], |_, node| Some(format!("tract miscomputes {}", node.op()))),
     (&["Celu"], |importer, node| {

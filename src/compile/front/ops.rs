@@ -11,16 +11,21 @@
 
 mod activations;
 mod arithmetic;
+mod attention;
 mod constants;
+mod contrib;
 mod convolution;
+mod layer_norms;
 mod logic;
 mod movement;
 mod normalization;
 mod padding;
 mod pooling;
 mod products;
+mod recurrent;
 mod reductions;
 mod selection;
+mod sums;
 mod window;
 
 use super::control;
@@ -37,6 +42,7 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "And", logic::logical),
     ("", "ArgMax", reductions::arg),
     ("", "ArgMin", reductions::arg),
+    ("", "Attention", attention::attention),
     ("", "AveragePool", pooling::pool),
     ("", "BatchNormalization", normalization::batch),
     ("", "Cast", logic::cast),
@@ -50,9 +56,11 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Conv", convolution::conv),
     ("", "ConvTranspose", convolution::conv_transpose),
     ("", "Cos", activations::function),
+    ("", "CumSum", sums::cumulative),
     ("", "DepthToSpace", movement::depth_to_space),
     ("", "Div", arithmetic::binary),
     ("", "Dropout", movement::dropout),
+    ("", "Einsum", sums::einsum),
     ("", "Elu", activations::function),
     ("", "Equal", logic::comparison),
     ("", "Erf", activations::function),
@@ -60,6 +68,7 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Expand", movement::expand),
     ("", "Flatten", movement::flatten),
     ("", "Floor", activations::function),
+    ("", "GRU", recurrent::recurrent),
     ("", "Gather", selection::gather),
     ("", "Gelu", activations::function),
     ("", "Gemm", products::gemm),
@@ -67,21 +76,28 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "GlobalMaxPool", pooling::global),
     ("", "Greater", logic::comparison),
     ("", "GreaterOrEqual", logic::comparison),
+    ("", "GroupNormalization", layer_norms::group),
     ("", "HardSigmoid", activations::function),
     ("", "HardSwish", activations::function),
+    ("", "Hardmax", layer_norms::hardmax),
     ("", "Identity", movement::identity),
     ("", "If", control::branches),
+    ("", "InstanceNormalization", layer_norms::group),
     ("", "IsInf", logic::is_inf),
     ("", "IsNaN", logic::is_nan),
+    ("", "LSTM", recurrent::recurrent),
+    ("", "LayerNormalization", layer_norms::layer),
     ("", "LeakyRelu", activations::function),
     ("", "Less", logic::comparison),
     ("", "LessOrEqual", logic::comparison),
     ("", "Log", activations::function),
     ("", "LogSoftmax", normalization::softmax),
+    ("", "LpNormalization", layer_norms::lp),
     ("", "MatMul", products::mat_mul),
     ("", "Max", arithmetic::variadic),
     ("", "MaxPool", pooling::pool),
     ("", "Mean", arithmetic::variadic),
+    ("", "MeanVarianceNormalization", layer_norms::mean_variance),
     ("", "Min", arithmetic::variadic),
     ("", "Mish", activations::function),
     ("", "Mod", arithmetic::modulo),
@@ -92,6 +108,8 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "PRelu", activations::prelu),
     ("", "Pad", padding::pad),
     ("", "Pow", arithmetic::pow),
+    ("", "RMSNormalization", layer_norms::rms),
+    ("", "RNN", recurrent::recurrent),
     ("", "Range", constants::range),
     ("", "Reciprocal", activations::function),
     ("", "ReduceL1", reductions::reduce),
@@ -112,6 +130,7 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Shrink", activations::function),
     ("", "Sigmoid", activations::function),
     ("", "Sign", activations::sign),
+    ("", "SimplifiedLayerNormalization", layer_norms::rms),
     ("", "Sin", activations::function),
     ("", "Size", constants::size),
     ("", "Slice", selection::slice),
@@ -132,4 +151,13 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Unsqueeze", movement::unsqueeze),
     ("", "Where", logic::where_),
     ("", "Xor", logic::logical),
+    ("com.microsoft", "Attention", attention::packed),
+    ("com.microsoft", "BiasGelu", contrib::gelu),
+    ("com.microsoft", "FastGelu", contrib::gelu),
+    ("com.microsoft", "Gelu", contrib::gelu),
+    ("com.microsoft", "MultiHeadAttention", attention::multi_head),
+    ("com.microsoft", "QuickGelu", contrib::quick_gelu),
+    ("com.microsoft", "SimplifiedLayerNormalization", layer_norms::rms),
+    ("com.microsoft", "SkipLayerNormalization", layer_norms::skip),
+    ("com.microsoft", "SkipSimplifiedLayerNormalization", layer_norms::skip),
 ];
