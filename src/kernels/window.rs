@@ -30,10 +30,12 @@ impl Axis {
     #[inline]
     pub fn taps(&self, o: usize) -> Range<usize> {
         let first = self.first(o);
-        let begin = (-first).max(0) as usize;
-        let end = (self.input as isize - first).max(0) as usize;
-        let end = end.div_ceil(self.dilation).min(self.kernel);
-        begin.div_ceil(self.dilation).min(end)..end
+        let last = first + ((self.kernel - 1) * self.dilation) as isize;
+        let input = self.input as isize;
+        // Most windows need no division.
+        let begin = if first >= 0 { 0 } else { ((-first) as usize).div_ceil(self.dilation) };
+        let end = if last < input { self.kernel } else { ((input - first).max(0) as usize).div_ceil(self.dilation) };
+        begin.min(end)..end
     }
 
     /// Whether all elements of the windows `from..to`, which are some, lie inside the input.

@@ -3,20 +3,25 @@
 use core::ops::Range;
 
 use super::tile::panel;
-use super::{DepthwiseKernel, Job};
+use super::{DepthwiseKernel, Job, PANEL};
 use crate::Isa;
 use crate::lanes::avx2::F32x8;
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
-    for c in channels.clone().step_by(8) {
-        let left = channels.end - c;
-        // SAFETY: as the caller promises; vectors are halves of a panel.
-        unsafe {
-            if left >= 8 {
-                panel::<F32x8, 4, 1, true>(job, rows.clone(), c, 8);
-            } else {
-                panel::<F32x8, 4, 1, false>(job, rows.clone(), c, left);
+    for cache_line in channels.clone().step_by(PANEL) {
+        // Row by row, so that the second vector finds near what the first has read.
+        for row in rows.clone() {
+            for c in (cache_line..channels.end.min(cache_line + PANEL)).step_by(8) {
+                let left = channels.end - c;
+                // SAFETY: as the caller promises; vectors are halves of a panel.
+                unsafe {
+                    if left >= 8 {
+                        panel::<F32x8, 8, 4, true>(job, row..row + 1, c, 8);
+                    } else {
+                        panel::<F32x8, 8, 4, false>(job, row..row + 1, c, left);
+                    }
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::lanes::generic::F32x1;
 unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
     for c in channels {
         // SAFETY: as the caller promises.
-        unsafe { panel::<F32x1, 4, 1, true>(job, rows.clone(), c, 1) }
+        unsafe { panel::<F32x1, 4, 2, true>(job, rows.clone(), c, 1) }
     }
 }
 

@@ -13,20 +13,19 @@ static PADDING: [f32; PANEL] = [0.0; PANEL];
 /// One output row of some channels, and the input rows under it.
 struct Line<'a> {
     horizontal: &'a Axis,
-    /// First pixel of the image.
+    /// Vertical taps inside the image.
+    taps: usize,
+    /// First pixel of the first tap's input row.
     x: *const f32,
     x_pitch: usize,
-    /// Elements from one input row to the next.
-    x_row: usize,
-    /// Input row of the first vertical tap, which may lie in the padding.
-    first: isize,
-    /// Input rows from one vertical tap to the next.
-    dilation: usize,
-    /// Vertical taps inside the image.
-    taps: Range<usize>,
+    /// Elements from one vertical tap's input row to the next's.
+    x_step: usize,
+    /// Weights of the first tap.
     weights: *const f32,
     /// Elements from one tap's weights to the next's.
     w_pitch: usize,
+    /// Elements from one vertical tap's weights to the next's.
+    w_step: usize,
     bias: Option<*const f32>,
     residual: Option<(*const f32, usize)>,
     y: *mut f32,
@@ -37,14 +36,14 @@ struct Line<'a> {
     channels: usize,
 }
 
-/// Computes output rows of `count` channels from `c` on, `T` pixels at a time and `REST` at the end of a row; `FULL`
+/// Computes output rows of `count` channels from `c` on, `T` pixels at a time and `HALF` at the end of a row; `FULL`
 /// says that `count` is the vector's length.
 ///
 /// # Safety
 /// As for `DepthwiseKernel::run`, and as for the methods of [`crate::lanes::Lanes`]; `count` is no more than the
 /// vector's length, and that no more than a panel.
 #[inline(always)]
-pub(super) unsafe fn panel<V: Fused, const T: usize, const REST: usize, const FULL: bool>(
+pub(super) unsafe fn panel<V: Fused, const T: usize, const HALF: usize, const FULL: bool>(
     job: &Job<'_>,
     rows: Range<usize>,
     c: usize,
@@ -53,21 +52,27 @@ pub(super) unsafe fn panel<V: Fused, const T: usize, const REST: usize, const FU
     let (shape, operands) = (job.shape, job.operands);
     let (vertical, horizontal) = (&shape.vertical, &shape.horizontal);
     let (x, y) = (&operands.x, &operands.y);
+    let (mut image, mut oy) = (rows.start / vertical.output, rows.start % vertical.output);
     for row in rows {
-        let (image, oy) = (row / vertical.output, row % vertical.output);
+        if oy == vertical.output {
+            (image, oy) = (image + 1, 0);
+        }
         let pixel = row * horizontal.output;
+        let taps = vertical.taps(oy);
+        let iy = vertical.first(oy) + (taps.start * vertical.dilation) as isize;
+        let source = if taps.is_empty() { 0 } else { (image * vertical.input + iy as usize) * horizontal.input };
+        let w_pitch = shape.channels.next_multiple_of(PANEL);
         // SAFETY: all offsets are those of elements that the views hold, the job's operands having its shape.
         unsafe {
             let line = Line {
                 horizontal,
-                x: x.as_ptr().add(image * vertical.input * horizontal.input * x.pitch() + c),
+                taps: taps.len(),
+                x: x.as_ptr().add(source * x.pitch() + c),
                 x_pitch: x.pitch(),
-                x_row: horizontal.input * x.pitch(),
-                first: vertical.first(oy),
-                dilation: vertical.dilation,
-                taps: vertical.taps(oy),
-                weights: operands.weights.as_ptr().add(c),
-                w_pitch: shape.channels.next_multiple_of(PANEL),
+                x_step: vertical.dilation * horizontal.input * x.pitch(),
+                weights: operands.weights.as_ptr().add(taps.start * horizontal.kernel * w_pitch + c),
+                w_pitch,
+                w_step: horizontal.kernel * w_pitch,
                 bias: operands.bias.map(|bias| bias.as_ptr().add(c)),
                 residual: operands.residual.map(|r| (r.as_ptr().add(pixel * r.pitch() + c), r.pitch())),
                 y: y.as_ptr().add(pixel * y.pitch() + c),
@@ -77,14 +82,30 @@ pub(super) unsafe fn panel<V: Fused, const T: usize, const REST: usize, const FU
                 channels: count,
             };
             match (horizontal.kernel, horizontal.stride, horizontal.dilation) {
-                (3, 1, 1) => line.run::<V, Fixed<3, 1>, T, REST, FULL>(),
-                (3, 2, 1) => line.run::<V, Fixed<3, 2>, T, REST, FULL>(),
-                (5, 1, 1) => line.run::<V, Fixed<5, 1>, T, REST, FULL>(),
-                (5, 2, 1) => line.run::<V, Fixed<5, 2>, T, REST, FULL>(),
-                _ => line.run::<V, Any, T, REST, FULL>(),
+                (3, 1, 1) => line.run::<V, Fixed<3, 1>, T, HALF, FULL>(),
+                (3, 2, 1) => line.run::<V, Fixed<3, 2>, T, HALF, FULL>(),
+                (5, 1, 1) => line.run::<V, Fixed<5, 1>, T, HALF, FULL>(),
+                (5, 2, 1) => line.run::<V, Fixed<5, 2>, T, HALF, FULL>(),
+                (7, 1, 1) => line.run::<V, Fixed<7, 1>, T, HALF, FULL>(),
+                _ => line.run::<V, Any, T, HALF, FULL>(),
             }
         }
+        oy += 1;
     }
+}
+
+/// Runs a block for each column below `$end`, whose number is known in each copy of the block, so that sums and taps
+/// indexed by it are registers.
+macro_rules! for_each_column {
+    ($j:ident < $end:expr => $body:block) => {
+        for_each_column!(@ $j, $end, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)
+    };
+    (@ $j:ident, $end:expr, $body:block, $($number:literal)*) => {
+        $({
+            let $j: usize = $number;
+            if $j < $end $body
+        })*
+    };
 }
 
 /// Adds the taps of one input row to `T` sums.
@@ -125,16 +146,16 @@ impl<const K: usize, const S: usize> Taps for Fixed<K, S> {
             for (k, tap) in taps.iter_mut().enumerate() {
                 *tap = V::load(weights.add(k * line.w_pitch));
             }
-            let mut columns = [V::splat(0.0); MOST_COLUMNS];
-            for (j, column) in columns[..(T - 1) * S + K].iter_mut().enumerate() {
-                let at = first + j as isize;
-                *column = line.load::<V, FULL>(line.column::<EDGE>(x, at));
-            }
-            for (k, tap) in taps.iter().enumerate() {
-                for (t, sum) in sums.iter_mut().enumerate() {
-                    *sum = columns[t * S + k].fused(*tap, *sum);
+            let mut pixel = x.wrapping_offset((first - 1) * line.x_pitch as isize);
+            for_each_column!(j < (T - 1) * S + K => {
+                pixel = pixel.wrapping_add(line.x_pitch);
+                let column = line.load::<V, FULL>(line.column::<EDGE>(pixel, first + j as isize));
+                for (k, tap) in taps.iter().enumerate() {
+                    if j >= k && (j - k).is_multiple_of(S) && (j - k) / S < T {
+                        sums[(j - k) / S] = column.fused(*tap, sums[(j - k) / S]);
+                    }
                 }
-            }
+            });
         }
     }
 }
@@ -152,14 +173,18 @@ impl Taps for Any {
         sums: &mut [V; T],
     ) {
         let Axis { kernel, stride, dilation, .. } = *line.horizontal;
+        let step = stride * line.x_pitch;
         for k in 0..kernel {
             // SAFETY: columns inside the row are elements of the input; weights have all taps of whole panels.
             unsafe {
                 let tap = V::load(weights.add(k * line.w_pitch));
-                for (t, sum) in sums.iter_mut().enumerate() {
-                    let at = first + (t * stride + k * dilation) as isize;
-                    let column = line.load::<V, FULL>(line.column::<EDGE>(x, at));
+                let mut at = first + (k * dilation) as isize;
+                let mut pixel = x.wrapping_offset(at * line.x_pitch as isize);
+                for sum in sums.iter_mut() {
+                    let column = line.load::<V, FULL>(line.column::<EDGE>(pixel, at));
                     *sum = column.fused(tap, *sum);
+                    at += stride as isize;
+                    pixel = pixel.wrapping_add(step);
                 }
             }
         }
@@ -167,10 +192,9 @@ impl Taps for Any {
 }
 
 impl Line<'_> {
-    /// The address of a column's pixel in the input row `x`; with `EDGE`, that of zeros where it is in the padding.
+    /// The address of a column's pixel; with `EDGE`, that of zeros where the column is in the padding.
     #[inline(always)]
-    fn column<const EDGE: bool>(&self, x: *const f32, column: isize) -> *const f32 {
-        let pixel = x.wrapping_offset(column * self.x_pitch as isize);
+    fn column<const EDGE: bool>(&self, pixel: *const f32, column: isize) -> *const f32 {
         if !EDGE || (column as usize) < self.horizontal.input { pixel } else { PADDING.as_ptr() }
     }
 
@@ -185,7 +209,7 @@ impl Line<'_> {
     /// # Safety
     /// As for [`panel`].
     #[inline(always)]
-    unsafe fn run<V: Fused, K: Taps, const T: usize, const REST: usize, const FULL: bool>(&self) {
+    unsafe fn run<V: Fused, K: Taps, const T: usize, const HALF: usize, const FULL: bool>(&self) {
         let end = self.horizontal.output;
         let mut ox = 0;
         while ox < end {
@@ -195,12 +219,12 @@ impl Line<'_> {
                 if left >= T && self.horizontal.is_inside(ox, ox + T) {
                     self.tile::<V, K, T, false, FULL>(ox);
                     ox += T;
-                } else if left > T / 2 {
+                } else if left > HALF {
                     self.tile::<V, K, T, true, FULL>(ox);
                     ox += T;
                 } else {
-                    self.tile::<V, K, REST, true, FULL>(ox);
-                    ox += REST;
+                    self.tile::<V, K, HALF, true, FULL>(ox);
+                    ox += HALF;
                 }
             }
         }
@@ -218,10 +242,12 @@ impl Line<'_> {
             let bias = self.bias.map_or(V::splat(0.0), |bias| V::load(bias));
             let mut sums = [bias; T];
             let first = self.horizontal.first(ox);
-            for k in self.taps.clone() {
-                let x = self.x.add((self.first + (k * self.dilation) as isize) as usize * self.x_row);
-                let weights = self.weights.add(k * self.horizontal.kernel * self.w_pitch);
+            let (mut x, mut weights) = (self.x, self.weights);
+            for _ in 0..self.taps {
                 K::add::<V, T, EDGE, FULL>(self, x, weights, first, &mut sums);
+                // Past the last tap this may be no address of the image.
+                x = x.wrapping_add(self.x_step);
+                weights = weights.wrapping_add(self.w_step);
             }
             let (low, high) = (V::splat(self.low), V::splat(self.high));
             let present = self.horizontal.output - ox;
