@@ -1,1 +1,58 @@
-//! Placeholder.
+//! The command line: flags, verbs, reports, exit statuses.
+//!
+//! `coulter` has every verb; without the feature `compile` (the program `coulter-rt`) it runs, measures, inspects and
+//! verifies plans, and links no compiler.
+#![deny(unsafe_code)]
+
+pub mod allocations;
+#[cfg(feature = "compile")]
+mod cache;
+mod commands;
+mod describe;
+mod engine;
+pub mod environment;
+pub mod error;
+pub mod flags;
+mod inputs;
+mod map;
+mod measure;
+mod model;
+mod output;
+mod progress;
+mod results;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::flags::{Cli, Verb};
+
+/// Runs the program with this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where the terminal is gone there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    if cli.help_env {
+        println!("{}", environment::HELP);
+        return ExitCode::SUCCESS;
+    }
+    let Some(verb) = cli.verb else { return error::CliError::usage("give a verb: see --help").report() };
+    let done = match &verb {
+        #[cfg(feature = "compile")]
+        Verb::Compile(args) => commands::compile::run(args, cli.json),
+        #[cfg(feature = "compile")]
+        Verb::Check(args) => commands::check::run(args, cli.json),
+        #[cfg(feature = "compile")]
+        Verb::Diff(args) => commands::diff::run(args, cli.json),
+        Verb::Run(args) => commands::run::run(args, cli.json),
+        Verb::Bench(args) => commands::bench::run(args, cli.json),
+        Verb::Inspect(args) => commands::inspect::run(args, cli.json),
+        Verb::Verify(args) => commands::verify::run(args, cli.json),
+    };
+    done.map_or_else(|error| error.report(), |()| ExitCode::SUCCESS)
+}

@@ -18,7 +18,8 @@ mod table;
 
 pub use array::Array;
 pub use description::{
-    Channels, Description, Fit, InputDescription, InputKind, Layout, ModelCard, OutputDescription, OutputKind,
+    Channels, Description, Fit, InputDescription, InputKind, Labels, Layout, ModelCard, OutputDescription,
+    OutputKind,
 };
 pub use error::PipelineError;
 pub use npy::write_npz;

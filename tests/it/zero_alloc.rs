@@ -3,7 +3,7 @@
 use coulter_exec::{Session, SessionOptions};
 use coulter_kernels::IsaSet;
 use coulter_plan::Plan;
-use coulter_testkit::allocations;
+use coulter_cli::allocations;
 
 use crate::golden;
 

@@ -1,0 +1,124 @@
+//! Compiles ONNX models, and keeps the plans.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use coulter_compile::{CompileOptions, Compiled};
+use coulter_exec::AlignedBytes;
+use sha2::{Digest, Sha256};
+
+use crate::error::{CliError, Result};
+use crate::flags::CompileFlags;
+use crate::map::{self, PlanBytes};
+use crate::progress::Progress;
+use crate::{describe, environment};
+
+/// A model's fingerprint, and how to compile it.
+pub struct Source {
+    /// SHA-256 of the ONNX file and of the files with weights that it names.
+    pub fingerprint: [u8; 32],
+    /// Options.
+    pub options: CompileOptions,
+}
+
+impl Source {
+    /// Reads the model's fingerprint and description.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn read(onnx: &Path, flags: &CompileFlags) -> Result<Self> {
+        let bytes = std::fs::read(onnx).map_err(|e| CliError::failed(format!("cannot read {}: {e}", onnx.display())))?;
+        let sha256 = Sha256::digest(&bytes);
+        let base = describe::beside(onnx, &hex(&sha256))?;
+        let fingerprint = coulter_compile::fingerprint(onnx)?;
+        let (input, output) = coulter_compile::first_ports(onnx)?;
+        let description = flags.pipeline.apply(base, input.as_deref(), output.as_deref())?;
+        let options = CompileOptions {
+            dims: flags.dims.clone(),
+            forbid_fallback: flags.no_fallback,
+            metadata: description.to_metadata(),
+            ..CompileOptions::default()
+        };
+        Ok(Self { fingerprint, options })
+    }
+
+    /// Compiles, with progress.
+    ///
+    /// # Errors
+    /// Why the model does not compile.
+    pub fn compile(&self, onnx: &Path) -> Result<Compiled> {
+        let mut progress = Progress::new();
+        Ok(coulter_compile::compile(onnx, &self.options, &mut |stage, part| progress.tell(stage, part))?)
+    }
+
+    /// Name of the plan in the cache: it changes with everything that the plan depends on, this program included.
+    fn key(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.fingerprint);
+        for (name, value) in &self.options.dims {
+            hash.update(format!("{name}={value};"));
+        }
+        hash.update([u8::from(self.options.forbid_fallback)]);
+        hash.update(serde_json::Value::Object(self.options.metadata.clone()).to_string());
+        hash.update(env!("CARGO_PKG_VERSION"));
+        if let Ok(of) = std::env::current_exe().and_then(std::fs::metadata) {
+            let changed = of.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            hash.update(format!("{} {}", of.len(), changed.as_nanos()));
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// The plan of an ONNX model: from the cache, or compiled now.
+///
+/// # Errors
+/// When a file cannot be read or the model does not compile.
+pub fn compiled(onnx: &Path, flags: &CompileFlags, cached: bool) -> Result<PlanBytes> {
+    let source = Source::read(onnx, flags)?;
+    let place = if cached { environment::cache_folder().map(|f| f.join(format!("{}.plan", source.key()))) } else { None };
+    if let Some(bytes) = place.as_deref().and_then(sound) {
+        return Ok(bytes);
+    }
+    let plan = source.compile(onnx)?.plan;
+    if let Some(path) = place {
+        // A cache that cannot be written costs time, nothing else.
+        let _ = write(&path, &plan);
+    }
+    Ok(PlanBytes::Owned(AlignedBytes::copy_of(&plan)))
+}
+
+/// The plan at `path`, if it is whole.
+fn sound(path: &Path) -> Option<PlanBytes> {
+    let bytes = map::file(path).ok()?;
+    coulter_plan::Plan::parse(&bytes).ok()?;
+    Some(bytes)
+}
+
+/// Writes a file so that it is there whole or not at all.
+///
+/// # Errors
+/// The system's.
+pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary: PathBuf = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = write_synced(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // What is left of a failed write is of no use; it may not even be there.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut file = std::fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,13 @@
+//! One file a verb.
+
+pub mod bench;
+#[cfg(feature = "compile")]
+pub mod check;
+#[cfg(feature = "compile")]
+pub mod compile;
+#[cfg(feature = "compile")]
+pub mod diff;
+pub mod inspect;
+pub mod run;
+pub mod verify;
+mod worker;

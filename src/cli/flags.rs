@@ -1,0 +1,248 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Compiles ONNX models into plans and runs them at the edge.
+#[derive(Debug, Parser)]
+#[command(name = "coulter", version, arg_required_else_help = true, after_help = AFTER)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Print one JSON object on standard output; messages go to standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// List the environment variables that the program reads
+    #[arg(long)]
+    pub help_env: bool,
+}
+
+const AFTER: &str = "\
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 the check did not hold (check, diff, verify).
+MODEL is an .onnx or a .plan; an ONNX model is compiled first, and kept in a cache.";
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Compile an ONNX model into a plan
+    #[cfg(feature = "compile")]
+    Compile(CompileArgs),
+    /// List everything that keeps an ONNX model from compiling, all at once
+    #[cfg(feature = "compile")]
+    Check(CheckArgs),
+    /// Run a model on a file and print its answer
+    Run(RunArgs),
+    /// Measure latency and memory of a model
+    Bench(BenchArgs),
+    /// Show what a plan is made of
+    Inspect(InspectArgs),
+    /// Compare a plan with its ONNX model, tensor by tensor
+    #[cfg(feature = "compile")]
+    Diff(DiffArgs),
+    /// Replay the golden vectors that a plan carries
+    Verify(VerifyArgs),
+}
+
+/// How ONNX models are compiled.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CompileFlags {
+    /// Give a symbolic dimension its value
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = dim)]
+    pub dims: Vec<(String, usize)>,
+    /// Refuse models with operators that only tract-core can run
+    #[arg(long)]
+    pub no_fallback: bool,
+    /// How inputs are made and outputs are read.
+    #[command(flatten)]
+    pub pipeline: PipelineFlags,
+}
+
+/// How inputs are made and outputs are read; each overrides what model.toml or the plan says.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Pipeline")]
+pub struct PipelineFlags {
+    /// Description of inputs and outputs (default: model.toml beside the ONNX file)
+    #[arg(long, value_name = "FILE.toml")]
+    pub pipeline: Option<PathBuf>,
+    /// Names of the classes, one a line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// The output is logits: put it through softmax
+    #[arg(long)]
+    pub softmax: bool,
+    /// Subtracted from pixels (0 to 255), audio samples (-1 to 1) or cells: one number, or one a channel
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub mean: Vec<f32>,
+    /// Divided by after that (default: 255 for pixels of float models)
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub std: Vec<f32>,
+    /// Order of colours
+    #[arg(long, value_enum)]
+    pub channels: Option<ChannelOrder>,
+    /// How images of other proportions are made to fit
+    #[arg(long, value_enum)]
+    pub fit: Option<ImageFit>,
+}
+
+/// See [`coulter_pipeline::Channels`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ChannelOrder {
+    /// Red, green, blue
+    Rgb,
+    /// Blue, green, red
+    Bgr,
+    /// Brightness alone
+    Gray,
+}
+
+/// See [`coulter_pipeline::Fit`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ImageFit {
+    /// Scale width and height each on its own
+    Stretch,
+    /// Scale, then cut out the middle
+    Crop,
+    /// Scale, then fill up with black
+    Letterbox,
+}
+
+/// How plans are run.
+#[derive(Args, Clone, Debug)]
+pub struct RunFlags {
+    /// Threads to compute on
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
+    /// Open the tract-core sub-models of a plan that was not compiled here (only for plans that you trust)
+    #[arg(long)]
+    pub allow_fallback: bool,
+    /// Compile an ONNX model anew, and do not keep the plan
+    #[arg(long)]
+    pub no_cache: bool,
+    /// How ONNX models are compiled.
+    #[command(flatten)]
+    pub compile: CompileFlags,
+}
+
+/// See [`Verb::Compile`].
+#[cfg(feature = "compile")]
+#[derive(Args, Debug)]
+pub struct CompileArgs {
+    /// The ONNX model
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    /// The plan to write
+    #[arg(short, long, value_name = "MODEL.plan")]
+    pub output: PathBuf,
+    /// Write what became of every ONNX node
+    #[arg(long, value_name = "FILE.json")]
+    pub report: Option<PathBuf>,
+    /// How.
+    #[command(flatten)]
+    pub flags: CompileFlags,
+}
+
+/// See [`Verb::Check`].
+#[cfg(feature = "compile")]
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The ONNX model
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    /// How.
+    #[command(flatten)]
+    pub flags: CompileFlags,
+}
+
+/// See [`Verb::Run`].
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The model
+    pub model: PathBuf,
+    /// Also the first --input
+    #[arg(value_name = "FILE", conflicts_with = "input")]
+    pub file: Option<PathBuf>,
+    /// .npz, .npy, .csv, .txt, .wav, .png, .jpg, or - for standard input; NAME=FILE for one of several inputs
+    #[arg(long, value_name = "FILE|-", required_unless_present = "file")]
+    pub input: Vec<PathBuf>,
+    /// Write the outputs of all samples
+    #[arg(long, value_name = "OUT.npz")]
+    pub output: Option<PathBuf>,
+    /// How many of the best classes to tell
+    #[arg(long, value_name = "K")]
+    pub top: Option<usize>,
+    /// How.
+    #[command(flatten)]
+    pub flags: RunFlags,
+}
+
+/// See [`Verb::Bench`].
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// The model
+    pub model: PathBuf,
+    /// With --worker: THREADS and NAME:ELEMENT:SHAPE:FILE for each input
+    #[arg(value_name = "ARGUMENTS", hide = true)]
+    pub rest: Vec<String>,
+    /// How long to measure
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
+    pub time: f64,
+    /// Show the time of every step
+    #[arg(long)]
+    pub profile: bool,
+    /// Obey commands on standard input (for the harness that times peers)
+    #[arg(long, hide = true)]
+    pub worker: bool,
+    /// Load, run once, tell the peak memory and end
+    #[arg(long, hide = true)]
+    pub once: bool,
+    /// How.
+    #[command(flatten)]
+    pub flags: RunFlags,
+}
+
+/// See [`Verb::Inspect`].
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// The model
+    pub model: PathBuf,
+    /// How ONNX models are compiled.
+    #[command(flatten)]
+    pub flags: CompileFlags,
+}
+
+/// See [`Verb::Diff`].
+#[cfg(feature = "compile")]
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// The ONNX model
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    /// Its plan
+    #[arg(value_name = "MODEL.plan")]
+    pub plan: PathBuf,
+    /// Inputs, as for `run`
+    #[arg(long, value_name = "FILE|-", required = true)]
+    pub input: Vec<PathBuf>,
+    /// How.
+    #[command(flatten)]
+    pub flags: RunFlags,
+}
+
+/// See [`Verb::Verify`].
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The plan
+    #[arg(value_name = "MODEL.plan")]
+    pub plan: PathBuf,
+    /// Open the tract-core sub-models of a plan that you trust
+    #[arg(long)]
+    pub allow_fallback: bool,
+}
+
+fn dim(text: &str) -> Result<(String, usize), String> {
+    let (name, value) = text.split_once('=').ok_or("give NAME=N")?;
+    let value = value.parse().map_err(|e| format!("{value:?}: {e}"))?;
+    if name.is_empty() { Err("give NAME=N".into()) } else { Ok((name.to_owned(), value)) }
+}
