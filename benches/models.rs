@@ -43,7 +43,8 @@ type Runnable = std::sync::Arc<TypedSimplePlan>;
 fn models() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = OWN.iter().map(|(name, file)| (name.to_string(), root.join("models").join(name).join(file)));
-    let shared = SHARED.iter().map(|name| (name.to_string(), root.join("../shared/models").join(name).join("model.onnx")));
+    let shared =
+        SHARED.iter().map(|name| (name.to_string(), root.join("../shared/models").join(name).join("model.onnx")));
     own.chain(shared).filter(|(_, path)| path.is_file()).collect()
 }
 

@@ -27,11 +27,10 @@ impl Source {
     /// # Errors
     /// When a file cannot be read.
     pub fn read(onnx: &Path, flags: &CompileFlags) -> Result<Self> {
-        let bytes = std::fs::read(onnx).map_err(|e| CliError::failed(format!("cannot read {}: {e}", onnx.display())))?;
-        let sha256 = Sha256::digest(&bytes);
-        let base = describe::beside(onnx, &hex(&sha256))?;
-        let fingerprint = coulter_compile::fingerprint(onnx)?;
-        let (input, output) = coulter_compile::first_ports(onnx)?;
+        let peek = coulter_compile::peek(onnx)?;
+        let base = describe::beside(onnx, &hex(&peek.sha256))?;
+        let first = |names: &[String]| names.first().cloned();
+        let (input, output) = (first(&peek.inputs), first(&peek.outputs));
         let description = flags.pipeline.apply(base, input.as_deref(), output.as_deref())?;
         let options = CompileOptions {
             dims: flags.dims.clone(),
@@ -39,7 +38,7 @@ impl Source {
             metadata: description.to_metadata(),
             ..CompileOptions::default()
         };
-        Ok(Self { fingerprint, options })
+        Ok(Self { fingerprint: peek.fingerprint, options })
     }
 
     /// Compiles, with progress.
@@ -75,7 +74,8 @@ impl Source {
 /// When a file cannot be read or the model does not compile.
 pub fn compiled(onnx: &Path, flags: &CompileFlags, cached: bool) -> Result<PlanBytes> {
     let source = Source::read(onnx, flags)?;
-    let place = if cached { environment::cache_folder().map(|f| f.join(format!("{}.plan", source.key()))) } else { None };
+    let place =
+        if cached { environment::cache_folder().map(|f| f.join(format!("{}.plan", source.key()))) } else { None };
     if let Some(bytes) = place.as_deref().and_then(sound) {
         return Ok(bytes);
     }

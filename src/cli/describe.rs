@@ -1,5 +1,6 @@
 //! Descriptions from files and flags.
 
+#[cfg(feature = "compile")]
 use std::path::Path;
 
 use coulter_pipeline::{
@@ -89,6 +90,7 @@ fn described<'d, T>(
 ///
 /// # Errors
 /// When it is there and cannot be read.
+#[cfg(feature = "compile")]
 pub fn beside(onnx: &Path, sha256: &str) -> Result<Description> {
     let path = onnx.with_file_name("model.toml");
     if !path.is_file() {

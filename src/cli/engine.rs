@@ -27,7 +27,8 @@ impl Engine {
     pub fn new(plan: &Plan<'_>, threads: usize, allow_fallback: bool) -> Result<Self> {
         let falls_back = plan.steps().any(|s| s.code == OpCode::Fallback);
         let external = if falls_back { external(allow_fallback)? } else { None };
-        let pool = (threads > 1).then(|| ThreadPool::new(threads));
+        let pool = if threads > 1 { Some(ThreadPool::new(threads)) } else { None };
+        let pool = pool.transpose().map_err(|e| CliError::failed(format!("cannot start {threads} threads: {e}")))?;
         Ok(Self { isas: environment::isas()?, pool, external, resolver: Resolver::ALL })
     }
 

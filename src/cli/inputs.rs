@@ -85,7 +85,9 @@ fn source_for<'s>(
         .or_else(|| if plan.input_count() == 1 { unnamed().next() } else { None });
     found.ok_or_else(|| {
         let names: Vec<&str> = plan.inputs().map(|p| p.name).collect();
-        CliError::failed(format!("nothing is given for input {input}"))
-            .hint(format!("the model's inputs are {}: give an .npz with these arrays, or --input {input}=FILE", names.join(", ")))
+        CliError::failed(format!("nothing is given for input {input}")).hint(format!(
+            "the model's inputs are {}: give an .npz with these arrays, or --input {input}=FILE",
+            names.join(", ")
+        ))
     })
 }

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
+#[cfg(feature = "compile")]
 use coulter_exec::AlignedBytes;
 
 use crate::error::{CliError, Result};
@@ -14,6 +15,7 @@ pub enum PlanBytes {
     /// A mapped file: pages are read when they are touched.
     Mapped(memmap2::Mmap),
     /// Compiled in this process.
+    #[cfg(feature = "compile")]
     Owned(AlignedBytes),
 }
 
@@ -22,6 +24,7 @@ impl std::ops::Deref for PlanBytes {
     fn deref(&self) -> &[u8] {
         match self {
             PlanBytes::Mapped(map) => map,
+            #[cfg(feature = "compile")]
             PlanBytes::Owned(bytes) => bytes,
         }
     }

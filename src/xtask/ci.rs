@@ -1,7 +1,7 @@
 //! Everything a change must pass.
 
 use crate::process::{self, Counts, Result};
-use crate::{cross, fmt};
+use crate::{cross, dist, fmt};
 
 /// Runs all checks and ends with the line `N passed, N failed`.
 pub fn run() -> Result<()> {
@@ -17,6 +17,7 @@ pub fn run() -> Result<()> {
     check("formatting", fmt::run(true));
     check("tests", process::run_tests("cargo test", &mut test()).and_then(|c| count(&mut counts, c)));
     check("clippy", process::run("cargo clippy", &mut clippy()));
+    check("runtime without compiler", dist::runtime());
     check("docs", process::run("cargo doc", &mut doc()));
     check("cross", cross::run().and_then(|c| count(&mut counts, c)));
     counts.failed = counts.failed.max(failures.len() as u64);

@@ -1,21 +1,50 @@
 //! Binaries to ship.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::process::{self, Result};
 
+/// The triple of this machine's own binaries.
+pub const HOST: &str = "x86_64-unknown-linux-gnu";
+/// Most bytes of the runtime-only program.
+const MAX_RUNTIME_BYTES: u64 = 3 << 20;
+
 /// Builds `coulter` and the runtime-only `coulter-rt`, static and stripped, and prints their sizes.
 pub fn run(triple: &str) -> Result<()> {
-    let out = process::target_dir().join("dist").join(triple);
-    std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
     for (binary, features) in [("coulter", &["--features", "compile"][..]), ("coulter-rt", &[])] {
-        process::run(binary, build(triple, binary).args(features))?;
-        let built = process::target_dir().join(triple).join("dist").join(binary);
-        let copy = out.join(binary);
-        let bytes = std::fs::copy(&built, &copy).map_err(|e| format!("{binary}: {e}"))?;
-        println!("{binary:12} {:8.2} MiB", bytes as f64 / f64::from(1 << 20));
+        let (copy, bytes) = ship(triple, binary, features)?;
+        println!("{:8.2} MiB  {}", bytes as f64 / f64::from(1 << 20), copy.display());
     }
     Ok(())
+}
+
+/// Builds the runtime-only program and fails when it is too large or brings in tract.
+pub fn runtime() -> Result<()> {
+    let mut tree = process::cargo();
+    tree.args(["tree", "--quiet", "--package", "coulter", "--no-default-features", "--edges", "normal"]);
+    let tree = tree.output().map_err(|e| format!("cargo tree: {e}"))?;
+    let text = String::from_utf8_lossy(&tree.stdout);
+    if !tree.status.success() || !text.contains("coulter-exec") {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&tree.stderr)));
+    }
+    if let Some(line) = text.lines().find(|l| l.contains("tract")) {
+        return Err(format!("coulter-rt brings in {}", line.trim_matches(|c: char| !c.is_ascii_alphanumeric())));
+    }
+    let (_, bytes) = ship(HOST, "coulter-rt", &[])?;
+    println!("coulter-rt: {:.2} MiB", bytes as f64 / f64::from(1 << 20));
+    if bytes < MAX_RUNTIME_BYTES { Ok(()) } else { Err(format!("coulter-rt has {bytes} bytes")) }
+}
+
+/// Builds one program and copies it to where it is shipped from; gives the place and its bytes.
+fn ship(triple: &str, binary: &str, features: &[&str]) -> Result<(PathBuf, u64)> {
+    let out = process::target_dir().join("dist").join(triple);
+    std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    process::run(binary, build(triple, binary).args(features))?;
+    let built = process::target_dir().join(triple).join("dist").join(binary);
+    let copy = out.join(binary);
+    let bytes = std::fs::copy(&built, &copy).map_err(|e| format!("{binary}: {e}"))?;
+    Ok((copy, bytes))
 }
 
 fn build(triple: &str, binary: &str) -> Command {

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         ["cross"] => cross::run().map(|counts| println!("{counts}")),
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
-        ["dist"] => dist::run("x86_64-unknown-linux-gnu"),
+        ["dist"] => dist::run(dist::HOST),
         ["dist", triple] => dist::run(triple),
         _ => {
             eprintln!("{USAGE}");

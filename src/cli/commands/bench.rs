@@ -167,9 +167,7 @@ impl Figures {
 
     fn object(&self, name: &str, plan: &Plan<'_>, threads: u16, steps: &[u64]) -> Value {
         let at = |percent| measure::percentile(&self.times, percent);
-        let step = |step: Step<'_>| {
-            json!({ "index": step.index, "op": step.code.name(), "node": step.name, "macs": step.macs, "ns": steps[step.index] })
-        };
+        let step = |step: Step<'_>| json!({ "index": step.index, "op": step.code.name(), "node": step.name, "macs": step.macs, "ns": steps[step.index] });
         json!({
             "model": name,
             "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
@@ -204,7 +202,14 @@ impl Figures {
             ("", format!("{} p10, {} p99", output::duration(at(10)), output::duration(at(99)))),
             ("work", format!("{} MACs, {rate:.1} GMAC/s", output::count(macs(plan)))),
             ("load", format!("{}, first run {}", output::duration(self.load_ns), output::duration(self.first_run_ns))),
-            ("memory", format!("arena {}, plan {}", output::bytes(plan.arena_bytes() as u64), output::bytes(plan.bytes().len() as u64))),
+            (
+                "memory",
+                format!(
+                    "arena {}, plan {}",
+                    output::bytes(plan.arena_bytes() as u64),
+                    output::bytes(plan.bytes().len() as u64)
+                ),
+            ),
             ("", format!("{} allocations a run", self.allocations_per_run)),
         ];
         if let Some(cold) = &self.cold {

@@ -57,8 +57,18 @@ fn head(plan: &Plan<'_>, description: &coulter_pipeline::Description) {
             println!("  {what:8} {} {} {}", p.name, p.tensor.dtype, output::shape(&p.tensor.dims));
         }
     }
-    println!("  {:8} {}, weights {}", "plan", output::bytes(plan.bytes().len() as u64), output::bytes(plan.weights().len() as u64));
-    println!("  {:8} {}, state {}", "arena", output::bytes(plan.arena_bytes() as u64), output::bytes(plan.state_bytes() as u64));
+    println!(
+        "  {:8} {}, weights {}",
+        "plan",
+        output::bytes(plan.bytes().len() as u64),
+        output::bytes(plan.weights().len() as u64)
+    );
+    println!(
+        "  {:8} {}, state {}",
+        "arena",
+        output::bytes(plan.arena_bytes() as u64),
+        output::bytes(plan.state_bytes() as u64)
+    );
     println!("  {:8} {}", "golden", output::plural(plan.golden_count(), "case"));
 }
 

@@ -65,9 +65,8 @@ pub fn run(args: &RunArgs, as_json: bool) -> Result<()> {
 /// What each output of a run says.
 fn answers(outputs: &[(String, Array)], description: &Description, top: Option<usize>) -> Result<Vec<Answer>> {
     let plain = OutputDescription::default();
-    let read = |(name, array): &(String, Array)| {
-        Ok(answer::read(array, description.output(name).unwrap_or(&plain), top)?)
-    };
+    let read =
+        |(name, array): &(String, Array)| Ok(answer::read(array, description.output(name).unwrap_or(&plain), top)?);
     outputs.iter().map(read).collect()
 }
 

@@ -47,7 +47,9 @@ pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
 fn differs(plan: &Plan<'_>, case: usize, mismatch: &Mismatch) -> CliError {
     let name = plan.outputs().nth(mismatch.output).map(|p| p.name).unwrap_or_default();
     let (found, allowed) = (mismatch.difference, plan.golden_tolerance());
-    CliError::does_not_hold(format!("golden case {case}: output {name} differs by {found:.1e}, {allowed:.1e} is allowed"))
+    CliError::does_not_hold(format!(
+        "golden case {case}: output {name} differs by {found:.1e}, {allowed:.1e} is allowed"
+    ))
 }
 
 /// SHA-256 of the file with zeros in place of the hash.
