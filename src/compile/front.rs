@@ -15,11 +15,14 @@ mod model;
 mod node;
 mod numbers;
 mod ops;
+mod peek;
 mod prune;
 pub(crate) mod reference;
 mod tensors;
 
 use std::path::Path;
+
+pub use peek::{Peek, peek};
 
 use crate::graph::Graph;
 use crate::{CompileError, CompileOptions};

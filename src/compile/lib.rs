@@ -26,6 +26,7 @@ use emit::Golden;
 use graph::Graph;
 
 pub use error::{CompileError, Problem};
+pub use front::{Peek, peek};
 pub use report::{FallbackEntry, FoldedEntry, FusedEntry, Report, StepEntry};
 
 /// How to compile.

@@ -97,6 +97,13 @@ impl Model {
         Ok((ports, problems))
     }
 
+    /// Names of the graph inputs that take data at run time.
+    pub(crate) fn input_names(&self) -> Vec<String> {
+        let constants: BTreeSet<&str> = self.constants().collect();
+        let names = self.graph.input.iter().map(|i| i.name.clone());
+        names.filter(|name| !constants.contains(name.as_str())).collect()
+    }
+
     fn constants(&self) -> impl Iterator<Item = &str> {
         let sparse = self.graph.sparse_initializer.iter().filter_map(|s| s.values.as_ref());
         self.graph.initializer.iter().chain(sparse).map(|t| t.name.as_str())

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use coulter_plan::DType;
@@ -165,6 +165,23 @@ fn fields(proto: &TensorProto, dtype: DType) -> Arc<[u8]> {
     }
 }
 
+/// Where external data lie: a file inside of `folder`.
+pub(crate) fn external_path(folder: &Path, location: &str) -> Result<PathBuf, String> {
+    let relative = Path::new(location);
+    if relative.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(format!("external data {location:?} would lie outside of the model's folder"));
+    }
+    let told = |error: std::io::Error| format!("external data {location:?}: {error}");
+    let home = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let home = home.canonicalize().map_err(told)?;
+    let path = home.join(relative).canonicalize().map_err(told)?;
+    if path.starts_with(&home) {
+        Ok(path)
+    } else {
+        Err(format!("external data {location:?} lies outside of the model's folder"))
+    }
+}
+
 /// Reads data that lie in a file of their own, which must be inside `folder`.
 fn external(proto: &TensorProto, folder: &Path, bytes: usize) -> Result<Arc<[u8]>, String> {
     let entry = |key: &str| proto.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
@@ -177,17 +194,8 @@ fn external(proto: &TensorProto, folder: &Path, bytes: usize) -> Result<Arc<[u8]
     if length.is_some_and(|length| length != bytes as u64) {
         return Err(format!("external data: {} bytes where the shape needs {bytes}", length.unwrap_or(0)));
     }
-    let relative = Path::new(location);
-    if relative.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("external data {location:?} would lie outside of the model's folder"));
-    }
+    let path = external_path(folder, location)?;
     let told = |error: std::io::Error| format!("external data {location:?}: {error}");
-    let home = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let home = home.canonicalize().map_err(told)?;
-    let path = home.join(relative).canonicalize().map_err(told)?;
-    if !path.starts_with(&home) {
-        return Err(format!("external data {location:?} lies outside of the model's folder"));
-    }
     let mut file = File::open(&path).map_err(told)?;
     let available = file.metadata().map_err(told)?.len();
     if offset.checked_add(bytes as u64).is_none_or(|end| end > available) {
