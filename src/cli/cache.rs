@@ -7,7 +7,7 @@ use coulter_compile::{CompileOptions, Compiled};
 use coulter_exec::AlignedBytes;
 use sha2::{Digest, Sha256};
 
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::flags::CompileFlags;
 use crate::map::{self, PlanBytes};
 use crate::progress::Progress;
