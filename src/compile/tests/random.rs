@@ -45,7 +45,7 @@ impl Grower {
     fn grow(&mut self) {
         let x = self.pick();
         let shape = self.shape(x);
-        match self.draft.rng.in_range(0..=11) {
+        match self.draft.rng.in_range(0..=16) {
             0 => {
                 self.add(Op::Unary(unary::Params { function: Activation::new(ActivationKind::Sigmoid) }), &[x], &shape)
             }
@@ -59,6 +59,11 @@ impl Grower {
             8 => self.fully_connected(x, &shape),
             9 => self.softmax(x, &shape),
             10 => self.broadcast(x, &shape),
+            11 => self.matmul(x, &shape),
+            12 => self.normalize(x, &shape),
+            13 => self.pad(x, &shape),
+            14 => self.gather(x, &shape),
+            15 => self.resize(x, &shape),
             _ => self.reduce(x, &shape),
         }
     }
@@ -165,6 +170,51 @@ impl Grower {
         let to: Vec<usize> =
             shape.iter().map(|&dim| if dim == 1 { self.draft.rng.in_range(1..=3) } else { dim }).collect();
         self.add(Op::Broadcast, &[x], &to);
+    }
+
+    fn matmul(&mut self, x: TensorId, shape: &[usize]) {
+        let &[ref batch @ .., m, k] = shape else { return };
+        let mut permutation: Vec<usize> = (0..shape.len()).collect();
+        permutation.swap(shape.len() - 2, shape.len() - 1);
+        let turned = self.draft.node(Op::Transpose(permutation), &[x], &[batch, &[k, m]].concat());
+        let activation = Activation { kind: ActivationKind::Clamp, a: -2.0, b: 2.0 };
+        let params = matmul::Params { alpha: 0.25, activation };
+        self.add(Op::MatMul(params), &[x, turned], &[batch, &[m, m]].concat());
+    }
+
+    fn normalize(&mut self, x: TensorId, shape: &[usize]) {
+        let Some(&channels) = shape.last() else { return };
+        let scale = self.draft.weights(&[channels]);
+        let activation = Activation { kind: ActivationKind::Clamp, a: -2.0, b: 2.0 };
+        let params = normalize::Params { kind: normalize::Kind::Layer, epsilon: 1.0, activation };
+        self.add(Op::Normalize(params), &[x, scale], shape);
+    }
+
+    fn pad(&mut self, x: TensorId, shape: &[usize]) {
+        let (mut before, mut to) = ([0; 8], shape.to_vec());
+        for (i, dim) in to.iter_mut().enumerate() {
+            before[i] = self.draft.rng.in_range(0..=1) as u32;
+            *dim += before[i] as usize + self.draft.rng.in_range(0..=1);
+        }
+        self.add(Op::Pad(pad::Params { mode: pad::Mode::Edge, value: [0; 2], before }), &[x], &to);
+    }
+
+    fn gather(&mut self, x: TensorId, shape: &[usize]) {
+        let Some(last) = shape.len().checked_sub(1) else { return };
+        let axis = self.draft.rng.in_range(0..=last);
+        let chosen: Vec<i64> = (0..3).map(|_| self.draft.rng.in_range(0..=shape[axis] - 1) as i64).collect();
+        let indices = self.draft.integers(&[3], &chosen);
+        let mut to = shape.to_vec();
+        to[axis] = 3;
+        self.add(Op::Gather(gather::Params { axis: axis as u32 }), &[x, indices], &to);
+    }
+
+    fn resize(&mut self, x: TensorId, shape: &[usize]) {
+        let &[n, h, w, c] = shape else { return };
+        let (mode, coordinates) = (resize::Mode::Linear, resize::Coordinates::Asymmetric);
+        let nearest = resize::Nearest::Floor;
+        let params = resize::Params { mode, coordinates, nearest, scales: [2.0, 1.0], cubic_a: -0.75 };
+        self.add(Op::Resize(params), &[x], &[n, 2 * h, w, c]);
     }
 
     fn reduce(&mut self, x: TensorId, shape: &[usize]) {
