@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::front::reference;
 use crate::{CompileError, Progress};
 
-/// A tensor of the model as a step of the plan computes it.
+/// A tensor of the model as a step of the plan computes it. JSON has no infinite numbers: they become null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DiffRow {
     /// Index of the step.
@@ -66,6 +66,8 @@ pub fn diff(
     let mut watcher = Watcher { plan, reference, layouts: layouts(&plan), rows: Vec::new() };
     session.observe(&mut watcher).map_err(|error| CompileError::Run(error.to_string()))?;
     progress("run the plan", 1.0);
+    let outputs: Vec<&[u8]> = (0..plan.output_count()).map(|i| session.output(i)).collect();
+    watcher.outputs(&outputs);
     let mut rows = watcher.rows;
     if let Some(row) = rows.iter_mut().find(|row| row.relative_error > SURPRISING) {
         row.first_surprise = true;
@@ -103,6 +105,30 @@ impl Observer for Watcher<'_> {
             let Some(wanted) = permuted(*dtype, shape, bytes, permutation, &tensor) else { continue };
             let got = numbers(values, &tensor);
             self.rows.push(row(step, name, &got, &wanted));
+        }
+    }
+}
+
+impl Watcher<'_> {
+    /// Adds the graph outputs that no step's tensor is named after: those that steps compute under another shape.
+    fn outputs(&mut self, outputs: &[&[u8]]) {
+        let plan = self.plan;
+        for (port, bytes) in plan.outputs().zip(outputs) {
+            let known = self.rows.iter().any(|row| row.tensor == port.name);
+            let Some((dtype, shape, wanted)) = self.reference.get(port.name).filter(|_| !known) else { continue };
+            let straight: Vec<usize> = (0..port.tensor.dims.len()).collect();
+            let Some(wanted) = permuted(*dtype, shape, wanted, &straight, &port.tensor) else { continue };
+            let own = port.tensor.dtype;
+            let got: Option<Vec<f64>> = bytes.chunks_exact(own.size()).map(|bytes| number(own, bytes)).collect();
+            let writes = |step: &Step<'_>| {
+                let operands = &step.operands;
+                let written = (0..operands.output_count()).filter_map(|i| operands.output(i));
+                written.into_iter().any(|tensor| !tensor.is_disjoint_from(&port.tensor))
+            };
+            let last = plan.steps().filter(writes).last();
+            if let (Some(got), Some(step)) = (got, last) {
+                self.rows.push(row(&step, port.name, &got, &wanted));
+            }
         }
     }
 }

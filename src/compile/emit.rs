@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use coulter_plan::builder::{NewTensor, PlanBuilder, TensorId as RecordId};
+use coulter_plan::format::HASH_RANGE;
 use coulter_plan::{DType, Space, ops};
 use sha2::{Digest, Sha256};
 
@@ -35,9 +36,15 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// Writes the file's hash into it.
+pub(crate) fn seal(plan: &mut [u8]) {
+    let hash = sha256(plan);
+    plan[HASH_RANGE].copy_from_slice(&hash);
+}
+
 impl Emission<'_> {
-    /// The plan file, and for each tensor record that is a transposed tensor of the model its index and the
-    /// permutation.
+    /// The plan file, yet to be [sealed](seal). `metadata` is given, for each tensor record that is a transposed tensor
+    /// of the model, its index and the permutation.
     pub(crate) fn write(&self, golden: &Golden, metadata: impl FnOnce(&[(u32, Vec<usize>)]) -> String) -> Vec<u8> {
         let mut records = Records { emission: self, builder: PlanBuilder::new(&self.graph.name), ..Records::new(self) };
         records.builder.memory(self.layout.arena_bytes, 0);
@@ -54,7 +61,7 @@ impl Emission<'_> {
         }
         let metadata = metadata(&records.permuted);
         records.builder.metadata(metadata);
-        records.builder.finish(sha256)
+        records.builder.finish(|_| [0; 32])
     }
 }
 

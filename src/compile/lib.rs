@@ -101,6 +101,7 @@ pub(crate) fn assemble(
     progress("compute golden outputs", 0.7);
     let unproved = emission.write(&Golden::default(), |_| String::new());
     let golden = golden::cases(graph, &unproved, options)?;
+    drop(unproved);
     progress("write", 0.9);
     // The report tells the length of the plan that holds it.
     let mut plan = Vec::new();
@@ -111,7 +112,8 @@ pub(crate) fn assemble(
             break;
         }
     }
-    golden::replay(&plan)?;
+    emit::seal(&mut plan);
+    golden::confirm(&plan, &golden)?;
     progress("write", 1.0);
     Ok(Compiled { plan, report })
 }

@@ -1,7 +1,9 @@
 //! Graphs made by hand and at random: compiled, parsed, run, and compared with the interpreter.
 
 mod draft;
+mod golden;
 pub(crate) mod interpreter;
+mod models;
 mod operators;
 mod random;
 mod views;

@@ -67,3 +67,13 @@ fn node_outputs(graph: &GraphProto) -> Vec<String> {
     let all = graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
     all.filter(|name| seen.insert(name.as_str())).cloned().collect()
 }
+
+/// Names of the model's nodes, as reports tell them: those without one go by their first output's.
+#[cfg(test)]
+pub(crate) fn node_names(path: &Path) -> Option<Vec<String>> {
+    let graph = ModelProto::decode(&std::fs::read(path).ok()?[..]).ok()?.graph?;
+    let name = |node: &tract_onnx::pb::NodeProto| {
+        if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
+    };
+    Some(graph.node.iter().map(name).collect())
+}
