@@ -6,7 +6,7 @@ use super::Shape;
 use crate::gemm_f32::{MAX_ROWS, PANEL, Segment};
 
 /// Elements of a segment at most.
-const PIECE: usize = 256;
+const PIECE: usize = if cfg!(target_pointer_width = "64") { 256 } else { 64 };
 
 /// What rows in the padding point to.
 static ZEROS: [f32; PIECE] = [0.0; PIECE];
@@ -15,7 +15,7 @@ static ZEROS: [f32; PIECE] = [0.0; PIECE];
 const SEGMENTS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 12 };
 
 /// Elements of room for rows that are partly in the padding: at least a piece for each row of a tile.
-const PATCH: usize = if cfg!(target_pointer_width = "64") { MAX_ROWS * PIECE } else { 2 * PIECE };
+const PATCH: usize = MAX_ROWS * PIECE;
 
 /// Elements behind a copy that it may write.
 const SLACK: usize = 3;

@@ -1,13 +1,15 @@
 //! The micro-kernel: a register tile of rows by columns, its weights in panels of 16 columns.
 
+use core::mem::MaybeUninit;
+
 use super::PANEL;
 use crate::lanes::Fused;
 
 /// Rows that a tile has at most.
-pub(crate) const MAX_ROWS: usize = 16;
+pub(crate) const MAX_ROWS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
 
 /// Sums that a tile has at most.
-pub(crate) const MAX_SUMS: usize = 14 * 32;
+pub(crate) const MAX_SUMS: usize = if cfg!(target_pointer_width = "64") { 14 * 32 } else { 4 * PANEL };
 
 /// A stretch of the sum: `len` neighbouring elements of each of the tile's rows.
 #[derive(Clone, Copy)]
@@ -105,14 +107,15 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
         if V::N > 1 && t.store.cols >= NV * V::N {
             return store_whole(&t.store, &sums);
         }
-        let mut spilled = [0f32; MAX_SUMS];
         const { assert!(M * NV * V::N <= MAX_SUMS) };
-        spill(&sums, spilled.as_mut_ptr());
+        let mut room = MaybeUninit::<[f32; MAX_SUMS]>::uninit();
+        let spilled = room.as_mut_ptr().cast::<f32>();
+        spill(&sums, spilled);
         if V::N == 1 {
             // Single lanes are too many to unroll loops over them.
-            store_plain(&t.store, &spilled, M);
+            store_plain(&t.store, spilled, M);
         } else {
-            store_part::<V>(&t.store, spilled.as_ptr(), M, NV);
+            store_part::<V>(&t.store, spilled, M, NV);
         }
     }
 }
@@ -194,21 +197,22 @@ unsafe fn store_part<V: Fused>(s: &Store, sums: *const f32, rows: usize, vectors
 
 /// Stores a tile of one panel in portable Rust, in loops that compilers turn into vectors.
 #[inline(always)]
-unsafe fn store_plain(s: &Store, sums: &[f32; MAX_SUMS], rows: usize) {
+unsafe fn store_plain(s: &Store, sums: *const f32, rows: usize) {
     let cols = s.cols.min(PANEL);
     let mut bias = [0f32; PANEL];
-    // SAFETY: the tile's rows and columns are there, and a whole panel of bias, as the caller of `run` promises.
+    // SAFETY: the tile's rows and columns are there, and whole panels of sums and bias, as the caller of `run` promises.
     unsafe {
         if !s.bias.is_null() {
             bias = s.bias.cast::<[f32; PANEL]>().read_unaligned();
         }
-        for (i, sums) in sums.chunks_exact(PANEL).take(rows).enumerate() {
+        for i in 0..rows {
+            let sums = sums.add(i * PANEL).cast::<[f32; PANEL]>().read_unaligned();
             let mut row = [0f32; PANEL];
             if !s.residual.is_null() {
                 let residual = s.residual.offset(i as isize * s.residual_pitch);
                 row[..cols].iter_mut().enumerate().for_each(|(c, v)| *v = residual.add(c).read());
             }
-            for ((v, sum), bias) in row.iter_mut().zip(sums).zip(&bias) {
+            for ((v, sum), bias) in row.iter_mut().zip(&sums).zip(&bias) {
                 let y = sum * s.alpha + bias + *v;
                 // NaN stays.
                 let y = if s.low > y { s.low } else { y };
