@@ -12,7 +12,10 @@ use crate::parallel::{Parallel, share};
 const WEIGHTS_BLOCK: usize = 512 * 1024;
 
 /// Multiply-accumulates that are worth a task of their own.
-const TASK_MACS: usize = 64 * 1024;
+const TASK_MACS: usize = 128 * 1024;
+
+/// Multiply-accumulates of a thread that are worth two tasks: one that is held up leaves some to the others.
+const TWO_TASKS_MACS: usize = 4 * 1024 * 1024;
 
 /// A product, by address: see [`super::Gemm`].
 ///
@@ -56,7 +59,9 @@ pub(crate) fn split([m, k, panels]: [usize; 3], parallel: &dyn Parallel, run: &(
         return;
     }
     let macs = m.saturating_mul(k.max(1)).saturating_mul(panels * PANEL);
-    let tasks = parallel.threads().min(macs / TASK_MACS).max(1);
+    let threads = parallel.threads().max(1);
+    let wanted = if macs / threads >= TWO_TASKS_MACS { 2 * threads } else { threads };
+    let tasks = wanted.min(macs / TASK_MACS).max(1);
     if tasks == 1 {
         return run(Part { rows: 0..m, panels: 0..panels });
     }
