@@ -19,6 +19,8 @@ mod peek;
 mod prune;
 pub(crate) mod reference;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

@@ -58,12 +58,6 @@ impl Importer<'_> {
         }
     }
 
-    /// Input `i` of a node as `f32`s, which must be constants; `None` when left out.
-    pub(crate) fn const_f32s(&self, node: &OnnxNode<'_>, i: usize) -> Result<Option<Vec<f32>>, Decline> {
-        let Some(id) = node.optional(i) else { return Ok(None) };
-        self.f32s(id).map(Some).ok_or_else(|| Decline::fallback(format!("input {i} is not a constant of f32")))
-    }
-
     /// The value of a constant of f32, f16 or bf16.
     pub(crate) fn f32s(&self, id: TensorId) -> Option<Vec<f32>> {
         let tensor = self.graph.tensor(id);

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{AttributeProto, FunctionProto, GraphProto, NodeProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
 use super::importer::Importer;
-use super::model::{Model, domain, opsets};
+use super::model::{Function, Model, domain, opsets};
 use super::node::{Decline, Imported, OnnxNode};
 
 /// Whether an operator runs graphs of its own.
@@ -15,18 +15,16 @@ pub(crate) fn is_control(op: &str) -> bool {
 }
 
 /// The function of the model that a node calls.
-pub(crate) fn function<'m>(model: &'m Model, node: &NodeProto) -> Option<&'m FunctionProto> {
-    let same = |f: &&FunctionProto| {
-        f.name.as_deref() == Some(node.op_type.as_str())
-            && domain(f.domain.as_deref().unwrap_or("")) == domain(&node.domain)
-    };
+pub(crate) fn function<'m>(model: &'m Model, node: &NodeProto) -> Option<&'m Function> {
+    let same = |f: &&Function| f.proto.name() == node.op_type && domain(f.proto.domain()) == domain(&node.domain);
     model.functions.iter().find(same)
 }
 
 /// Imports the body of a function in place of the call.
-pub(crate) fn call(importer: &mut Importer<'_>, node: &OnnxNode<'_>, function: &FunctionProto) -> Imported {
+pub(crate) fn call(importer: &mut Importer<'_>, node: &OnnxNode<'_>, function: &Function) -> Imported {
+    let Function { proto: function, defaults } = function;
     let body = GraphProto {
-        node: function.node.iter().map(|inner| with_attributes(inner, node.proto, function)).collect(),
+        node: function.node.iter().map(|inner| with_attributes(inner, node.proto, defaults)).collect(),
         output: function.output.iter().map(|name| named(name)).collect(),
         ..GraphProto::default()
     };
@@ -56,19 +54,21 @@ fn without_missing(mut body: GraphProto, bound: &[(String, Option<crate::graph::
     body
 }
 
-/// A node of a function with references to the function's attributes replaced by what the call gives.
-fn with_attributes(node: &NodeProto, call: &NodeProto, function: &FunctionProto) -> NodeProto {
+/// A node of a function with references to the function's attributes replaced by what the call gives, or else by
+/// the defaults.
+fn with_attributes(node: &NodeProto, call: &NodeProto, defaults: &[AttributeProto]) -> NodeProto {
     let mut node = node.clone();
     let resolve = |attribute: AttributeProto| -> Option<AttributeProto> {
         if attribute.ref_attr_name.is_empty() {
             return Some(attribute);
         }
-        let given = call.attribute.iter().find(|a| a.name == attribute.ref_attr_name)?;
+        let mut known = call.attribute.iter().chain(defaults);
+        let given = known.find(|a| a.name == attribute.ref_attr_name)?;
         Some(AttributeProto { name: attribute.name, ..given.clone() })
     };
     node.attribute = std::mem::take(&mut node.attribute).into_iter().filter_map(resolve).collect();
     for graph in node.attribute.iter_mut().filter_map(|a| a.g.as_mut()) {
-        graph.node = graph.node.iter().map(|inner| with_attributes(inner, call, function)).collect();
+        graph.node = graph.node.iter().map(|inner| with_attributes(inner, call, defaults)).collect();
     }
     node
 }

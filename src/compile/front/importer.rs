@@ -85,6 +85,7 @@ pub(crate) fn import(model: &Model, options: &CompileOptions) -> Result<(Graph, 
     }
     for port in ports {
         let id = importer.graph.add(port.name.clone(), port.dtype, &port.shape);
+        importer.graph.tensors[id.0].origin = Some((port.name.clone(), (0..port.shape.len()).collect()));
         importer.graph.inputs.push((port.name.clone(), id));
         importer.scopes[0].values.insert(port.name, Known::Tensor(id));
     }

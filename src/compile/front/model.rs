@@ -7,7 +7,9 @@ use coulter_plan::DType;
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto, type_proto};
+use tract_onnx::pb::{
+    AttributeProto, FunctionProto, GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto, type_proto,
+};
 
 use super::tensors;
 use crate::{CompileError, Problem};
@@ -24,11 +26,34 @@ pub(crate) struct Model {
     /// The graph.
     pub graph: GraphProto,
     /// Functions that nodes may call.
-    pub functions: Vec<FunctionProto>,
+    pub functions: Vec<Function>,
     /// What the nodes of the graph are to be read by.
     pub opsets: Opsets,
     /// Where external data are.
     pub folder: PathBuf,
+}
+
+/// A function that nodes may call.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    /// As it stands in the file.
+    pub proto: FunctionProto,
+    /// Attributes with the values that they have when a call does not give them.
+    pub defaults: Vec<AttributeProto>,
+}
+
+/// What tract's types leave out of a model.
+#[derive(Clone, PartialEq, Message)]
+struct Rest {
+    #[prost(message, repeated, tag = "25")]
+    functions: Vec<RestOfFunction>,
+}
+
+/// What tract's types leave out of a function.
+#[derive(Clone, PartialEq, Message)]
+struct RestOfFunction {
+    #[prost(message, repeated, tag = "11")]
+    defaults: Vec<AttributeProto>,
 }
 
 /// A graph input that takes data at run time.
@@ -77,8 +102,9 @@ impl Model {
             let cure = "convert the model with onnx.version_converter";
             return Err(refuse(format!("its operator set {newest} is not one of 1 to {NEWEST_OPSET}: {cure}")));
         }
+        let functions = functions(proto.functions, bytes).map_err(refuse)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { graph, functions: proto.functions, opsets, folder })
+        Ok(Self { graph, functions, opsets, folder })
     }
 
     /// Graph inputs that are not initializers, with the dimensions that `given` binds; and those that a plan cannot
@@ -170,6 +196,20 @@ impl Model {
         }
         declared
     }
+}
+
+/// Functions with what tract's types leave out of them.
+fn functions(protos: Vec<FunctionProto>, model: &[u8]) -> Result<Vec<Function>, String> {
+    if protos.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = |f: &FunctionProto| (domain(f.domain()).to_owned(), f.name().to_owned());
+    let mut names = BTreeSet::new();
+    if let Some(twice) = protos.iter().find(|f| !names.insert(key(f))) {
+        return Err(format!("it defines the function {} more than once", twice.name()));
+    }
+    let rest = Rest::decode(model).map_err(|e| e.to_string())?.functions;
+    Ok(protos.into_iter().zip(rest).map(|(proto, rest)| Function { proto, defaults: rest.defaults }).collect())
 }
 
 fn tensor_type(value: &ValueInfoProto) -> Option<&type_proto::Tensor> {

@@ -62,7 +62,7 @@ pub(super) fn size(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
 }
 
 /// Longest range made when compiling.
-const MAX_RANGE: f64 = (1_u64 << 28) as f64;
+const MAX_RANGE: f64 = (1_u64 << 24) as f64;
 
 /// Range
 pub(super) fn range(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
@@ -98,5 +98,5 @@ pub(super) fn range(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Importe
 }
 
 fn too_long() -> Decline {
-    Decline::problem("the range has more than 2^28 elements", "bind smaller dimensions")
+    Decline::problem("the range has more than 2^24 elements", "bind smaller dimensions")
 }

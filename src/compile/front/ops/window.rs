@@ -129,6 +129,7 @@ pub(super) fn height_width(sizes: &[usize]) -> [usize; 2] {
     }
 }
 
+#[expect(clippy::wrong_self_convention, reason = "the names tell layouts, and the methods build")]
 impl Importer<'_> {
     /// N, C, then one or two spatial dimensions to NHWC.
     pub(super) fn to_nhwc(&mut self, x: TensorId) -> Result<TensorId, Decline> {
