@@ -3,13 +3,13 @@
 use std::num::NonZero;
 
 use coulter_exec::threads::ThreadPool;
-use coulter_exec::{AlignedBytes, RunError, RunErrorKind, Session, SessionOptions};
+use coulter_exec::{AlignedBytes, Observer, RunError, RunErrorKind, Session, SessionOptions, Values};
 use coulter_fallback::Tract;
-use coulter_plan::{DType, GoldenCase, OpCode, Plan};
+use coulter_plan::{DType, GoldenCase, OpCode, Plan, Step};
 
 use crate::emit::Golden;
 use crate::graph::{Graph, Op, Tensor, TensorId};
-use crate::{CompileError, CompileOptions};
+use crate::{CompileError, CompileOptions, Progress};
 
 /// Outputs of f32 kernels on other instruction sets differ by less, relative to the greatest value.
 const TOLERANCE: f32 = 1e-3;
@@ -19,7 +19,12 @@ const CHEAP: u64 = 50_000_000;
 
 /// Runs the plan on the given inputs, or on made ones; none where the inputs and outputs have no elements, or where
 /// the model refuses every input that was made.
-pub(crate) fn cases(graph: &Graph, plan: &[u8], options: &CompileOptions) -> Result<Golden, CompileError> {
+pub(crate) fn cases(
+    graph: &Graph,
+    plan: &[u8],
+    options: &CompileOptions,
+    progress: Progress<'_>,
+) -> Result<Golden, CompileError> {
     let bytes = AlignedBytes::copy_of(plan);
     let plan = Plan::parse(&bytes)?;
     let mut ports = graph.inputs.iter().chain(&graph.outputs);
@@ -40,20 +45,21 @@ pub(crate) fn cases(graph: &Graph, plan: &[u8], options: &CompileOptions) -> Res
         None => CompileError::Run(error.to_string()),
     };
     let mut session = Session::new(plan, session).map_err(|error| why(&error))?;
+    let mut teller = Teller { progress, done: 0, all: plan.steps().map(|step| step.macs.max(1)).sum() };
     let mut cases = Vec::new();
     for (case, inputs) in options.golden_inputs.iter().enumerate() {
-        cases.push(run(&mut session, inputs).map_err(|error| match error.kind {
+        cases.push(run(&mut session, inputs, &mut teller).map_err(|error| match error.kind {
             RunErrorKind::Index { .. } => CompileError::Golden { case, reason: error.to_string() },
             _ => why(&error),
         })?);
     }
     if options.golden_inputs.is_empty() {
-        cases.extend(made_case(graph, &mut session).map_err(|error| why(&error))?);
+        cases.extend(made_case(graph, &mut session, &mut teller).map_err(|error| why(&error))?);
     }
-    let cheap = plan.steps().map(|step| step.macs).sum::<u64>() <= CHEAP;
+    let cheap = teller.all <= CHEAP;
     for case in cases.iter().filter(|_| cheap) {
         // The arena holds what the run before has left.
-        if run(&mut session, &case[..plan.input_count()]).map_err(|error| why(&error))? != *case {
+        if run(&mut session, &case[..plan.input_count()], &mut teller).map_err(|error| why(&error))? != *case {
             return Err(CompileError::Run("a second run gives other outputs".into()));
         }
     }
@@ -61,9 +67,13 @@ pub(crate) fn cases(graph: &Graph, plan: &[u8], options: &CompileOptions) -> Res
 }
 
 /// The case with inputs of our own, if the model takes any of them.
-fn made_case(graph: &Graph, session: &mut Session<'_>) -> Result<Option<Vec<Vec<u8>>>, RunError> {
+fn made_case(
+    graph: &Graph,
+    session: &mut Session<'_>,
+    teller: &mut Teller<'_>,
+) -> Result<Option<Vec<Vec<u8>>>, RunError> {
     for indices in [Indices::Small, Indices::Zero] {
-        match run(session, &made_inputs(graph, indices)) {
+        match run(session, &made_inputs(graph, indices), teller) {
             Ok(case) => return Ok(Some(case)),
             Err(RunError { kind: RunErrorKind::Index { .. }, .. }) => {}
             Err(error) => return Err(error),
@@ -88,11 +98,27 @@ pub(crate) fn confirm(plan: &[u8], golden: &Golden) -> Result<(), CompileError> 
 }
 
 /// One case: the inputs' bytes, then the outputs'.
-fn run(session: &mut Session<'_>, inputs: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, RunError> {
+fn run(session: &mut Session<'_>, inputs: &[Vec<u8>], teller: &mut Teller<'_>) -> Result<Vec<Vec<u8>>, RunError> {
     inputs.iter().enumerate().for_each(|(i, bytes)| session.input_mut(i).copy_from_slice(bytes));
-    session.run()?;
+    teller.done = 0;
+    session.reset();
+    session.observe(teller)?;
     let outputs = (0..session.plan().output_count()).map(|i| session.output(i).to_vec());
     Ok(inputs.iter().cloned().chain(outputs).collect())
+}
+
+/// Tells how far a run is.
+struct Teller<'p> {
+    progress: Progress<'p>,
+    done: u64,
+    all: u64,
+}
+
+impl Observer for Teller<'_> {
+    fn after(&mut self, step: &Step<'_>, _: &Values<'_, '_>) {
+        self.done += step.macs.max(1);
+        (self.progress)("compute golden outputs", self.done as f32 / self.all as f32);
+    }
 }
 
 /// Plans that compute floats differ between instruction sets, others do not.

@@ -64,7 +64,7 @@ pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -
     let hash = emit::sha256(&bytes);
     drop(bytes);
     let mut graph = front::import(model, options)?;
-    progress("rewrite", 0.2);
+    progress("rewrite", 0.0);
     rules::apply(&mut graph);
     assemble(&graph, hash, options, progress)
 }
@@ -90,19 +90,19 @@ pub(crate) fn assemble(
     options: &CompileOptions,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
-    progress("lower", 0.4);
+    progress("lower", 0.0);
     let mut program = lower::lower(graph).map_err(CompileError::Problems)?;
-    progress("plan memory", 0.6);
+    progress("plan memory", 0.0);
     memory::merge(&mut program);
     let layout = memory::layout(&program);
     let origins = emit::origins(graph);
     let emission = emit::Emission { graph, program: &program, layout: &layout, origins: &origins };
     let mut report = report::describe(&program, &layout, &options.dims);
-    progress("compute golden outputs", 0.7);
+    progress("compute golden outputs", 0.0);
     let unproved = emission.write(&Golden::default(), |_| String::new());
-    let golden = golden::cases(graph, &unproved, options)?;
+    let golden = golden::cases(graph, &unproved, options, progress)?;
     drop(unproved);
-    progress("write", 0.9);
+    progress("write", 0.0);
     // The report tells the length of the plan that holds it.
     let mut plan = Vec::new();
     for _ in 0..MOST_LENGTHS {

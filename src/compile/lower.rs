@@ -8,6 +8,7 @@ mod needs;
 mod packing;
 mod placement;
 mod program;
+mod sound;
 mod views;
 mod window;
 
@@ -78,6 +79,15 @@ impl<'g> Lowering<'g> {
         let mut problems = Vec::new();
         let graph = self.graph;
         self.program.folded.clone_from(&graph.folded);
+        for node in &graph.nodes {
+            problems.extend(sound::node(graph, node).err().map(|refusal| problem(&node.name, node.op.name(), refusal)));
+        }
+        for (name, id) in &graph.outputs {
+            problems.extend(sound::constant(graph.tensor(*id)).err().map(|refusal| problem(name, "output", refusal)));
+        }
+        if !problems.is_empty() {
+            return problems;
+        }
         if let Err(refusal) = self.inputs() {
             problems.push(problem("", "input", refusal));
             return problems;

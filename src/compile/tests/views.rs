@@ -203,3 +203,25 @@ fn a_computed_weight_is_a_problem() {
     let nodes: Vec<&str> = problems.iter().map(|problem| problem.onnx_node.as_str()).collect();
     assert_eq!(nodes, ["n0", "n1"], "{problems:?}");
 }
+
+#[test]
+fn unsound_graphs_are_problems() {
+    let refused = |op: Op, shape: &[usize]| {
+        let mut draft = Draft::new(15);
+        let x = draft.input(&[2, 3]);
+        let y = draft.node(op, &[x], shape);
+        draft.output(y);
+        crate::lower::lower(&draft.graph).expect_err("the node is refused").len() == 1
+    };
+    assert!(refused(Op::Reshape, &[5]));
+    assert!(refused(Op::Transpose(vec![1, 1]), &[3, 3]));
+    assert!(refused(slice(&[1, 0], &[1, 1]), &[2, 3]));
+    assert!(refused(slice(&[0, 0], &[-1, 1]), &[2, 3]));
+    assert!(refused(Op::Broadcast, &[4, 3]));
+    assert!(refused(Op::Concat(2), &[2, 3]));
+    let mut draft = Draft::new(16);
+    let x = draft.weights(&[2, 3]);
+    draft.graph.tensors[x.0].shape = vec![7];
+    draft.output(x);
+    assert_eq!(crate::lower::lower(&draft.graph).expect_err("the constant is refused").len(), 1);
+}
