@@ -16,23 +16,21 @@ const OUTPUTS: usize = 4;
 /// Input channels of a group from which on vectors pay.
 const LEAST_DEPTH: usize = 4;
 
-/// The output row at hand, and one group of it.
+/// The output row at hand.
 struct Line<'a> {
     job: &'a Job<'a>,
     /// Output row of the image.
     oy: usize,
-    /// First input pixel of the image, at the group's first channel.
+    /// First input pixel of the image.
     x: *const f32,
-    /// The group's weights.
-    weights: *const f32,
-    /// The row's first pixel, at the group's first output.
+    /// First pixel of the output row.
     y: *mut f32,
-    /// The group's bias.
-    bias: Option<*const f32>,
     /// Input channels of a group.
     depth: usize,
     /// Output channels of a group.
     outputs: usize,
+    /// Taps of the kernel.
+    taps: usize,
 }
 
 /// Computes an output row of some groups.
@@ -44,25 +42,22 @@ pub(super) unsafe fn run<V: Fused>(job: &Job<'_>, row: usize, groups: Range<usiz
     let (shape, operands) = (job.shape, job.operands);
     let (vertical, horizontal) = (&shape.vertical, &shape.horizontal);
     let (image, oy) = (row / vertical.output, row % vertical.output);
-    let (depth, outputs) = (shape.channels / shape.groups, shape.outputs / shape.groups);
-    let pixels = image * vertical.input * horizontal.input;
-    for group in groups {
-        // SAFETY: all offsets are those of elements that the operands hold, which have the job's shape.
-        unsafe {
-            let line = Line {
-                job,
-                oy,
-                x: operands.x.as_ptr().add(pixels * operands.x.pitch() + group * depth),
-                weights: operands.weights.as_ptr().add(group * vertical.kernel * horizontal.kernel * outputs * depth),
-                y: operands.y.as_ptr().add(row * horizontal.output * operands.y.pitch() + group * outputs),
-                bias: operands.bias.map(|bias| bias.as_ptr().add(group * outputs)),
-                depth,
-                outputs,
-            };
-            if depth < LEAST_DEPTH {
-                line.scalar();
-            } else {
-                line.tiles::<V>();
+    // SAFETY: the offsets are those of pixels that the operands hold, which have the job's shape.
+    unsafe {
+        let line = Line {
+            job,
+            oy,
+            x: operands.x.as_ptr().add(image * vertical.input * horizontal.input * operands.x.pitch()),
+            y: operands.y.as_ptr().add(row * horizontal.output * operands.y.pitch()),
+            depth: shape.channels / shape.groups,
+            outputs: shape.outputs / shape.groups,
+            taps: vertical.kernel * horizontal.kernel,
+        };
+        if line.depth < LEAST_DEPTH {
+            line.scalar(groups);
+        } else {
+            for group in groups {
+                line.tiles::<V>(group);
             }
         }
     }
@@ -76,44 +71,76 @@ fn source(axis: &Axis, o: usize, k: usize) -> Option<usize> {
 }
 
 impl Line<'_> {
-    /// Calls `tap` with the pointers to the input row and the weights of each vertical tap.
+    /// Calls `row` with the number of each vertical tap's first tap, and the input row that it takes.
     #[inline(always)]
-    unsafe fn rows(&self, mut tap: impl FnMut(*const f32, *const f32)) {
+    fn rows(&self, mut row: impl FnMut(usize, *const f32)) {
         let (vertical, horizontal) = (&self.job.shape.vertical, &self.job.shape.horizontal);
         for k in 0..vertical.kernel {
             if let Some(iy) = source(vertical, self.oy, k) {
-                // SAFETY: the row lies in the image, and the group has weights for the tap.
-                unsafe {
-                    let x = self.x.add(iy * horizontal.input * self.job.operands.x.pitch());
-                    tap(x, self.weights.add(k * horizontal.kernel * self.outputs * self.depth));
-                }
+                row(k * horizontal.kernel, self.x.wrapping_add(iy * horizontal.input * self.job.operands.x.pitch()));
             }
         }
     }
 
-    /// One element after another, for groups of few channels.
+    /// The weights of a group's tap and output.
+    #[inline(always)]
+    fn weights(&self, group: usize, tap: usize, o: usize) -> *const f32 {
+        let at = ((group * self.taps + tap) * self.outputs + o) * self.depth;
+        self.job.operands.weights.as_ptr().wrapping_add(at)
+    }
+
+    /// The bias of an output channel.
+    #[inline(always)]
+    fn bias(&self, o: usize) -> f32 {
+        self.job.operands.bias.map_or(0.0, |bias| bias[o])
+    }
+
+    /// One pixel after another, one element at a time, for groups of few channels.
     ///
     /// # Safety
     /// As for [`run`].
     #[inline(always)]
-    unsafe fn scalar(&self) {
+    unsafe fn scalar(&self, groups: Range<usize>) {
         let horizontal = &self.job.shape.horizontal;
         let (x_pitch, y_pitch) = (self.job.operands.x.pitch(), self.job.operands.y.pitch());
         for ox in 0..horizontal.output {
+            let y = self.y.wrapping_add(ox * y_pitch);
+            for o in groups.start * self.outputs..groups.end * self.outputs {
+                // SAFETY: the pixel has output channel `o`.
+                unsafe { *y.add(o) = self.bias(o) };
+            }
+            self.rows(|tap, x| {
+                for k in 0..horizontal.kernel {
+                    let Some(ix) = source(horizontal, ox, k) else { continue };
+                    // SAFETY: the source is inside the input; groups, taps and channels are those of the operands.
+                    unsafe { self.add(groups.clone(), tap + k, x.add(ix * x_pitch), y) };
+                }
+            });
+        }
+    }
+
+    /// Adds a tap's products of an input pixel to an output pixel.
+    ///
+    /// # Safety
+    /// As for [`run`]; the pixels are those of the job's operands.
+    #[inline(always)]
+    unsafe fn add(&self, groups: Range<usize>, tap: usize, x: *const f32, y: *mut f32) {
+        // SAFETY: as the caller promises.
+        let add = |o: usize, c: usize, w: *const f32| unsafe { *y.add(o) += *x.add(c) * *w };
+        if self.depth == 1 && self.outputs == 1 {
+            // Without the loops of length 1 inside.
+            let mut w = self.weights(groups.start, tap, 0);
+            for group in groups {
+                add(group, group, w);
+                w = w.wrapping_add(self.taps);
+            }
+            return;
+        }
+        for group in groups {
             for o in 0..self.outputs {
-                // SAFETY: sources are inside the input; weights, bias and output have output channel `o`.
-                unsafe {
-                    let mut sum = self.bias.map_or(0.0, |bias| *bias.add(o));
-                    self.rows(|x, weights| {
-                        for k in 0..horizontal.kernel {
-                            let Some(ix) = source(horizontal, ox, k) else { continue };
-                            let weights = weights.add((k * self.outputs + o) * self.depth);
-                            for c in 0..self.depth {
-                                sum += *x.add(ix * x_pitch + c) * *weights.add(c);
-                            }
-                        }
-                    });
-                    *self.y.add(ox * y_pitch + o) = sum;
+                let weights = self.weights(group, tap, o);
+                for c in 0..self.depth {
+                    add(group * self.outputs + o, group * self.depth + c, weights.wrapping_add(c));
                 }
             }
         }
@@ -122,7 +149,7 @@ impl Line<'_> {
     /// # Safety
     /// As for [`run`].
     #[inline(always)]
-    unsafe fn tiles<V: Fused>(&self) {
+    unsafe fn tiles<V: Fused>(&self, group: usize) {
         let Axis { output, stride, .. } = self.job.shape.horizontal;
         for phase in 0..stride.min(output) {
             for first in (phase..output).step_by(stride.saturating_mul(PIXELS)) {
@@ -131,11 +158,11 @@ impl Line<'_> {
                 // SAFETY: the tiles lie in the row and the group's outputs.
                 unsafe {
                     while o + OUTPUTS <= self.outputs {
-                        self.tile::<V, OUTPUTS>(first, pixels, o);
+                        self.tile::<V, OUTPUTS>(first, pixels, group, o);
                         o += OUTPUTS;
                     }
                     while o < self.outputs {
-                        self.tile::<V, 1>(first, pixels, o);
+                        self.tile::<V, 1>(first, pixels, group, o);
                         o += 1;
                     }
                 }
@@ -148,13 +175,14 @@ impl Line<'_> {
     /// # Safety
     /// As for [`run`]; pixels and outputs are inside the row and the group.
     #[inline(always)]
-    unsafe fn tile<V: Fused, const R: usize>(&self, first: usize, pixels: usize, o: usize) {
+    unsafe fn tile<V: Fused, const R: usize>(&self, first: usize, pixels: usize, group: usize, o: usize) {
         let horizontal = &self.job.shape.horizontal;
         let (x_pitch, y_pitch) = (self.job.operands.x.pitch(), self.job.operands.y.pitch());
         // SAFETY: as the caller promises; sources are inside the input.
         unsafe {
             let mut sums = [[V::splat(0.0); R]; PIXELS];
-            self.rows(|x, weights| {
+            self.rows(|tap, x| {
+                let x = x.wrapping_add(group * self.depth);
                 for k in 0..horizontal.kernel {
                     // All pixels of the tile have this tap, or none.
                     let at = (first + horizontal.pad) as isize - (k * horizontal.dilation) as isize;
@@ -164,7 +192,7 @@ impl Line<'_> {
                     let ix = at / horizontal.stride as isize;
                     let begin = (-ix).clamp(0, pixels as isize) as usize;
                     let end = (horizontal.input as isize - ix).clamp(begin as isize, pixels as isize) as usize;
-                    let weights = weights.add((k * self.outputs + o) * self.depth);
+                    let weights = self.weights(group, tap + k, o);
                     if end - begin == PIXELS {
                         dots(x.add(ix as usize * x_pitch), x_pitch, weights, self.depth, &mut sums);
                         continue;
@@ -176,10 +204,10 @@ impl Line<'_> {
                 }
             });
             for (t, sums) in sums.iter().enumerate().take(pixels) {
+                let o = group * self.outputs + o;
                 let y = self.y.add((first + t * horizontal.stride) * y_pitch + o);
                 for (r, sum) in sums.iter().enumerate() {
-                    let bias = self.bias.map_or(0.0, |bias| *bias.add(o + r));
-                    *y.add(r) = bias + sum.reduce(|a, b| a + b);
+                    *y.add(r) = self.bias(o + r) + sum.reduce(|a, b| a + b);
                 }
             }
         }
