@@ -4,9 +4,13 @@ use std::time::{Duration, Instant};
 use std::vec::Vec;
 use std::{thread, vec};
 
-use coulter_kernels::Parallel;
+use coulter_kernels::{IsaSet, Parallel, SingleThread};
+use coulter_plan::ops::pool2d::{Kind, Params};
+use coulter_plan::{Activation, DType};
+use coulter_testkit::rng::Rng;
 
 use super::ThreadPool;
+use crate::testing::Draft;
 
 fn pool(threads: usize) -> ThreadPool {
     ThreadPool::new(threads).expect("threads")
@@ -116,5 +120,30 @@ fn a_pool_ends_while_its_workers_sleep_or_wait() {
         let pool = pool(4);
         pool.run(4, &|_| {});
         thread::sleep(Duration::from_millis(pause));
+    }
+}
+
+#[test]
+fn a_step_gives_the_same_bits_on_any_number_of_threads() {
+    let x = Rng::new(1).f32s(40 * 40 * 48);
+    let average = Params {
+        kind: Kind::Average,
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pad: [1; 4],
+        ceil: false,
+        activation: Activation::RELU,
+    };
+    let run = |parallel: &dyn Parallel| {
+        let mut d = Draft::new();
+        let (x, y) = (d.f32(&[1, 40, 40, 48], &x), d.room(DType::F32, &[1, 40, 40, 48]));
+        d.step(&average, &[Some(x)], &[Some(y)]);
+        d.run(IsaSet::detect(), parallel).bytes(y).to_vec()
+    };
+    let alone = run(&SingleThread);
+    for threads in 2..6 {
+        let pool = pool(threads);
+        assert!((0..10).all(|_| run(&pool) == alone), "{threads} threads");
     }
 }
