@@ -26,6 +26,8 @@ mod recurrent;
 mod reductions;
 mod selection;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use super::control;
