@@ -13,4 +13,4 @@ mod shared_models;
 mod zero_alloc;
 
 #[global_allocator]
-static ALLOCATOR: coulter_cli::allocations::CountingAllocator = coulter_testkit::allocations::CountingAllocator;
+static ALLOCATOR: coulter_cli::allocations::CountingAllocator = coulter_cli::allocations::CountingAllocator;
