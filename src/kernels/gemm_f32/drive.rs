@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::tile::{Segment, Store, Tile, TileFn, Tiles};
+use super::tile::{MAX_SUMS, Segment, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL};
 use crate::activation::Function;
 use crate::activation_f32;
@@ -10,6 +10,9 @@ use crate::parallel::{Parallel, share};
 
 /// Bytes of weights that are kept in the second-level cache while the rows pass by.
 const WEIGHTS_BLOCK: usize = 512 * 1024;
+
+/// Elements that are summed up one after another; longer sums are sums of such parts, which rounds off less.
+const DEPTH: usize = 256;
 
 /// Multiply-accumulates that are worth a task of their own.
 const TASK_MACS: usize = 128 * 1024;
@@ -127,16 +130,7 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
             unsafe {
                 let store = Store { low, high, ..p.store.at(row, 0) };
                 kernel.cover(tiles, tile_rows.len(), panels.clone(), p.n, |run, panel| {
-                    run(&Tile {
-                        segments: &raw const segment,
-                        count: 1,
-                        w: p.w.add(panel * p.panel),
-                        panel: p.panel,
-                        step: p.step,
-                        before: core::ptr::null(),
-                        after: core::ptr::null_mut(),
-                        store: store.at(0, panel * PANEL),
-                    });
+                    run_deep(run, p, &segment, panel, store.at(0, panel * PANEL));
                 });
                 if clamp.is_none() {
                     apply_activation(kernel, &p.activation, &store, tile_rows.len(), panels.clone());
@@ -145,6 +139,43 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
         }
         first = panels.end;
     }
+}
+
+/// Computes a tile from `panel` on, whose rows are those of `whole`: its sums in parts of [`DEPTH`] elements.
+///
+/// # Safety
+/// As [`TileFn`], for the whole depth of the product.
+unsafe fn run_deep(run: TileFn, p: &Product, whole: &Segment, panel: usize, store: Store) {
+    let mut tile = Tile {
+        segments: whole,
+        count: 1,
+        // SAFETY: the panel is one of the product's.
+        w: unsafe { p.w.add(panel * p.panel) },
+        panel: p.panel,
+        step: p.step,
+        before: core::ptr::null(),
+        after: core::ptr::null_mut(),
+        store,
+    };
+    if p.k <= DEPTH {
+        // SAFETY: as the caller promises.
+        return unsafe { run(&tile) };
+    }
+    let (mut sums, mut part) = ([0f32; MAX_SUMS], [0f32; MAX_SUMS]);
+    let mut segment = *whole;
+    for done in (0..p.k).step_by(DEPTH) {
+        segment.len = (p.k - done).min(DEPTH);
+        tile.segments = &raw const segment;
+        tile.after = part.as_mut_ptr();
+        // SAFETY: rows and weights go on for the product's depth, and a tile has no more sums than there is room for.
+        unsafe { run(&tile) };
+        sums.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
+        segment.rows.iter_mut().for_each(|x| *x = x.wrapping_add(DEPTH));
+        tile.w = tile.w.wrapping_offset(DEPTH as isize * p.step);
+    }
+    (tile.count, tile.before, tile.after) = (0, sums.as_ptr(), core::ptr::null_mut());
+    // SAFETY: no more of the sum is to come; `before` holds a tile's sums.
+    unsafe { run(&tile) };
 }
 
 impl Store {
