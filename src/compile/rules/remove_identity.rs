@@ -15,6 +15,7 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     let source = match &view.node(i).op {
         Op::Concat(axis) => return concat(view, i, *axis),
         Op::Binary(p) if p.activation.kind == ActivationKind::Identity => neutral(view, i, p.kind)?,
+        Op::Binary(_) => return None,
         _ => view.input(i, 0)?,
     };
     let same_shape = view.shape(source) == view.shape(result);

@@ -136,3 +136,15 @@ fn padding_with_another_value_stays() {
     let y = s.conv(y, 4, 3, 0);
     assert_eq!(s.ops(y), ["pad", "conv2d"]);
 }
+
+#[test]
+fn the_length_of_two_products_stays_whole() {
+    let mut s = Sketch::new();
+    let x = s.input(&[3, 4]);
+    let (a, b) = (s.layer(x, 5), s.layer(x, 5));
+    let (a, b) = (s.binary(B::Mul, a, a), s.binary(B::Mul, b, b));
+    let y = s.binary(B::Add, a, b);
+    let y = s.unary(ActivationKind::Sqrt, y);
+    let y = s.layer(y, 2);
+    assert_eq!(s.ops(y), ["fully_connected", "fully_connected", "binary", "fully_connected"]);
+}
