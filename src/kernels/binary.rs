@@ -155,33 +155,73 @@ impl BinaryKernel {
                     b: b.as_ptr().offset(tile.offset[2]),
                     tile: *tile,
                 };
-                match f.as_clamp() {
-                    Some(clamp) => (kernel(tile).run)(kind, clamp, &stretch),
+                stretch.with_wide_rows(|stretch| match f.as_clamp() {
+                    Some(clamp) => (kernel(tile).run)(kind, clamp, stretch),
                     None => stretch.by_chunks(|chunk| {
                         (kernel(tile).run)(kind, (f32::NEG_INFINITY, f32::INFINITY), chunk);
                         chunk.apply(f, activations);
                     }),
-                }
+                });
             }
         });
     }
 }
 
+/// Rows narrower than this are joined where one operand is the same row again and again.
+const NARROW: usize = 32;
+/// Elements of a row that stands for several.
+const PATTERN: usize = 256;
+
 impl Stretch {
+    /// Calls `body` for the stretch, or for fewer, wider rows of it where the rows of the result lie end to end, as do
+    /// those of one operand, and the other is one narrow row.
+    ///
+    /// # Safety
+    /// The stretch's operands are valid to read.
+    unsafe fn with_wide_rows(&self, body: impl Fn(&Stretch)) {
+        let Tile { rows, cols, row, col, .. } = self.tile;
+        let is_dense = |k: usize| col[k] == 1 && row[k] == cols as isize;
+        let repeated = (1..3).find(|&k| col[k] == 1 && row[k] == 0);
+        let repeat = PATTERN / cols.max(1);
+        let Some(k) = repeated.filter(|&k| cols < NARROW && rows >= repeat && is_dense(0) && is_dense(3 - k)) else {
+            return body(self);
+        };
+        let mut pattern = [0f32; PATTERN];
+        let one = if k == 1 { self.a } else { self.b };
+        for (i, to) in pattern[..repeat * cols].iter_mut().enumerate() {
+            // SAFETY: the row has `cols` elements.
+            *to = unsafe { one.add(i % cols).read() };
+        }
+        let (wide, mut pitches) = (repeat * cols, [(repeat * cols) as isize; 3]);
+        pitches[k] = 0;
+        let mut stretch =
+            Stretch { tile: Tile { rows: rows / repeat, cols: wide, row: pitches, ..self.tile }, ..*self };
+        *if k == 1 { &mut stretch.a } else { &mut stretch.b } = pattern.as_ptr();
+        body(&stretch);
+        let done = rows / repeat * repeat;
+        if done < rows {
+            body(&self.part(done, 0, rows - done, cols));
+        }
+    }
+
+    /// The part that begins at row `r` and column `c`.
+    fn part(&self, r: usize, c: usize, rows: usize, cols: usize) -> Stretch {
+        let at = |k: usize| r as isize * self.tile.row[k] + c as isize * self.tile.col[k];
+        Stretch {
+            y: self.y.wrapping_offset(at(0)),
+            a: self.a.wrapping_offset(at(1)),
+            b: self.b.wrapping_offset(at(2)),
+            tile: Tile { rows, cols, ..self.tile },
+        }
+    }
+
     /// Calls `body` for parts of about [`CHUNK`] elements.
     fn by_chunks(&self, body: impl Fn(&Stretch)) {
         let (rows, cols) = (self.tile.rows, self.tile.cols);
         let (some_cols, some_rows) = (cols.min(CHUNK), (CHUNK / cols).clamp(1, rows));
         for r in (0..rows).step_by(some_rows) {
             for c in (0..cols).step_by(some_cols) {
-                let at = |k: usize| r as isize * self.tile.row[k] + c as isize * self.tile.col[k];
-                let tile = Tile { rows: some_rows.min(rows - r), cols: some_cols.min(cols - c), ..self.tile };
-                body(&Stretch {
-                    y: self.y.wrapping_offset(at(0)),
-                    a: self.a.wrapping_offset(at(1)),
-                    b: self.b.wrapping_offset(at(2)),
-                    tile,
-                });
+                body(&self.part(r, c, some_rows.min(rows - r), some_cols.min(cols - c)));
             }
         }
     }

@@ -83,6 +83,13 @@ enum Fold {
     Prod,
 }
 
+/// Where the elements of the first total begin, and how far it is to those of the next.
+#[derive(Clone, Copy, Debug)]
+struct Origins {
+    first: *const f32,
+    step: isize,
+}
+
 /// A kernel that reduces f32 elements.
 #[derive(Debug)]
 pub struct ReduceKernel {
@@ -90,16 +97,16 @@ pub struct ReduceKernel {
     pub name: &'static str,
     /// The instruction set.
     pub isa: Isa,
-    /// All that the loops address from `x` on, to one value.
+    /// All that the loops address from each origin on, to one total.
     ///
     /// # Safety
     /// Those elements are valid to read. The processor has the kernel's instruction set.
-    along: unsafe fn(fold: Fold, x: *const f32, reduced: &Loops<1>, shift: f32) -> f64,
-    /// `totals.len()` neighbours side by side, each as `along` does one, with the shift that has its place.
+    along: unsafe fn(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]),
+    /// The same, side by side, where each origin is the neighbour of the one before.
     ///
     /// # Safety
-    /// As for `along`, for every neighbour.
-    across: unsafe fn(fold: Fold, x: *const f32, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]),
+    /// As for `along`.
+    across: unsafe fn(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]),
 }
 
 impl ReduceKernel {
@@ -163,14 +170,9 @@ impl ReduceKernel {
         totals: &mut [f64],
         part: &Part,
     ) {
+        let run = if part.side_by_side { self.across } else { self.along };
         // SAFETY: as the caller promises.
-        unsafe {
-            if part.side_by_side {
-                (self.across)(fold, x, reduced, shifts, totals);
-            } else {
-                totals[0] = (self.along)(fold, x, reduced, shifts[0]);
-            }
-        }
+        unsafe { run(fold, Origins { first: x, step: part.step }, reduced, shifts, totals) }
     }
 }
 

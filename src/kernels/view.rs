@@ -180,6 +180,20 @@ impl<'a, T: Element> View<'a, T> {
         unsafe { *self.window.ptr.offset(offset) }
     }
 
+    /// A window onto a slice whose element `first` is its own first.
+    ///
+    /// # Panics
+    /// If `dims` and `strides` differ in length, there are more than [`MAX_RANK`], or an element lies outside.
+    pub fn of(slice: &'a [T], first: usize, dims: &[usize], strides: &[isize]) -> Self {
+        let reach = |sign: isize| {
+            let reaches = dims.iter().zip(strides).map(|(&dim, &stride)| (dim as isize - 1) * stride);
+            reaches.filter(|reach| reach.signum() == sign).sum::<isize>().unsigned_abs()
+        };
+        let inside = dims.contains(&0) || reach(-1) <= first && first + reach(1) < slice.len();
+        assert!(inside, "the window lies inside its slice");
+        Self { window: Window::new(slice.as_ptr().wrapping_add(first), dims, strides), life: PhantomData }
+    }
+
     /// As rows along the last dimension, where the strides allow it.
     pub fn rows(&self) -> Option<Rows<'a, T>> {
         let (rows, cols, pitch) = self.window.rows()?;

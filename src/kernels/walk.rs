@@ -175,14 +175,15 @@ impl<const N: usize> Loops<N> {
     }
 
     /// The lines along the innermost dimension, in order.
-    pub(crate) fn lines(&self) -> Lines<N> {
+    #[inline]
+    pub(crate) fn lines(&self) -> Lines<'_, N> {
         let (len, step) = match self.rank {
             0 => (1, [0; N]),
             rank => (self.dims[rank - 1], self.strides[rank - 1]),
         };
-        let left = self.len().checked_div(len).unwrap_or(0);
         let outer = self.rank.saturating_sub(1);
-        Lines { loops: *self, outer, left, index: [0; MAX_RANK], line: Line { offset: [0; N], len, step } }
+        let left = if len == 0 { 0 } else { self.dims[..outer].iter().product() };
+        Lines { loops: self, outer, left, index: [0; MAX_RANK], line: Line { offset: [0; N], len, step } }
     }
 
     /// Calls `body` for every tile in order; no dimension is 0.
@@ -231,8 +232,8 @@ pub(crate) struct Line<const N: usize> {
 }
 
 /// See [`Loops::lines`].
-pub(crate) struct Lines<const N: usize> {
-    loops: Loops<N>,
+pub(crate) struct Lines<'l, const N: usize> {
+    loops: &'l Loops<N>,
     /// Dimensions that are not the innermost.
     outer: usize,
     left: usize,
@@ -240,13 +241,16 @@ pub(crate) struct Lines<const N: usize> {
     line: Line<N>,
 }
 
-impl<const N: usize> Iterator for Lines<N> {
+impl<const N: usize> Iterator for Lines<'_, N> {
     type Item = Line<N>;
 
+    #[inline]
     fn next(&mut self) -> Option<Line<N>> {
         self.left = self.left.checked_sub(1)?;
         let line = self.line;
-        self.loops.advance(self.outer, &mut self.index, &mut self.line.offset);
+        if self.left > 0 {
+            self.loops.advance(self.outer, &mut self.index, &mut self.line.offset);
+        }
         Some(line)
     }
 }

@@ -336,3 +336,27 @@ fn truth_values_need_not_be_one() {
         check_plain(&[0u8, 1, 2, 255], run, |a, b| u8::from(f(a != 0, b != 0)));
     }
 }
+
+#[test]
+fn narrow_rows_are_repeated() {
+    let mut rng = Rng::new(6);
+    for cols in 1..40 {
+        let dims = [rng.in_range(1..=600), cols];
+        let (dense, row) = (Layout::dense(&dims), Layout::dense(&dims).broadcast(0));
+        let (x, one) = (rng.f32s(dense.buffer_len()), rng.f32s(row.buffer_len()));
+        for f in [Function::RELU6, Function::new(Kind::Silu)] {
+            for first in [true, false] {
+                let layouts = if first { [&row, &dense, &dense] } else { [&dense, &row, &dense] };
+                let operands = if first { [&one[..], &x] } else { [&x[..], &one] };
+                let generic = (&generic::KERNEL, crate::activation_f32::select(IsaSet::GENERIC));
+                let rows = [layouts[0].read(operands[0]), layouts[1].read(operands[1])];
+                let rows = [&rows[0][..], &rows[1]];
+                let expected = apply(generic, Arithmetic::Div, &f, [&dense; 3], rows, &SingleThread, true);
+                for kernel in kernels() {
+                    let y = apply(kernel, Arithmetic::Div, &f, layouts, operands, &Backwards(4), true);
+                    assert!(same(&y, &expected), "{} {dims:?}", kernel.0.name);
+                }
+            }
+        }
+    }
+}

@@ -1,19 +1,19 @@
 //! AVX2.
 
-use super::{Fold, Loops, ReduceKernel, WIDTH, folds};
+use super::{Fold, Loops, Origins, ReduceKernel, WIDTH, folds};
 use crate::Isa;
 use crate::lanes::avx2::F32x8;
 
 #[target_feature(enable = "avx2")]
-unsafe fn along(fold: Fold, x: *const f32, reduced: &Loops<1>, shift: f32) -> f64 {
+unsafe fn along(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
     // SAFETY: as the caller promises.
-    unsafe { folds::along::<F32x8, 4>(fold, x, reduced, shift) }
+    unsafe { folds::along::<F32x8, 4>(fold, origins, reduced, shifts, totals) }
 }
 
 #[target_feature(enable = "avx2")]
-unsafe fn across(fold: Fold, x: *const f32, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
+unsafe fn across(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
     // SAFETY: as the caller promises.
-    unsafe { folds::across::<F32x8, 8, 2>(fold, x, reduced, shifts, totals) }
+    unsafe { folds::across::<F32x8, 8, 2>(fold, origins.first, reduced, shifts, totals) }
 }
 
 /// Eight elements at a time.

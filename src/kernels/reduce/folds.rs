@@ -1,6 +1,6 @@
 //! The folds, over vectors of any length.
 
-use super::{Fold, Loops, WIDTH};
+use super::{Fold, Loops, Origins, WIDTH};
 use crate::activation_f32::functions::exp;
 use crate::lanes::Lanes;
 use crate::lanes::generic::F32x1;
@@ -84,43 +84,58 @@ macro_rules! with_fold {
 
 /// See [`super::ReduceKernel`]; `K` vectors have 32 lanes.
 #[inline(always)]
-pub(super) unsafe fn along<V: Lanes, const K: usize>(fold: Fold, x: *const f32, reduced: &Loops<1>, shift: f32) -> f64 {
+pub(super) unsafe fn along<V: Lanes, const K: usize>(
+    fold: Fold,
+    origins: Origins,
+    reduced: &Loops<1>,
+    shifts: &[f32; WIDTH],
+    totals: &mut [f64],
+) {
     const { assert!(K * V::N == LANES) };
     macro_rules! go {
         ($name:ident) => {
-            // SAFETY: as the caller promises.
-            unsafe { fold_along::<V, K, $name>(x, reduced, shift) }
+            for (i, (total, &shift)) in totals.iter_mut().zip(shifts).enumerate() {
+                // SAFETY: as the caller promises.
+                *total = unsafe {
+                    let x = origins.first.offset(i as isize * origins.step);
+                    fold_along::<V, K, $name>(x, reduced, V::splat(shift))
+                };
+            }
         };
     }
     with_fold!(fold, go)
 }
 
 #[inline(always)]
-unsafe fn fold_along<V: Lanes, const K: usize, F: Combine>(x: *const f32, reduced: &Loops<1>, shift: f32) -> f64 {
-    // SAFETY: as the caller promises.
+unsafe fn fold_along<V: Lanes, const K: usize, F: Combine>(x: *const f32, reduced: &Loops<1>, shift: V) -> f64 {
+    // SAFETY: elements of a line are counted by its length.
     unsafe {
         let neutral = [V::splat(F::NEUTRAL); K];
-        let shift = V::splat(shift);
         let (mut total, mut partial, mut steps) = (f64::from(F::NEUTRAL), neutral, 0);
         for line in reduced.lines() {
+            let (first, step) = (x.offset(line.offset[0]), line.step[0]);
             let mut at = 0;
             while at < line.len {
-                let count = LANES.min(line.len - at);
-                let first = x.offset(line.offset[0] + at as isize * line.step[0]);
-                let mut gathered = [F::FILLER; LANES];
-                let from = if line.step[0] == 1 && count == LANES {
-                    first
-                } else {
-                    for (i, to) in gathered[..count].iter_mut().enumerate() {
-                        *to = first.offset(i as isize * line.step[0]).read();
+                let whole = if step == 1 { ((line.len - at) / LANES).min(MOST - steps) } else { 0 };
+                if whole > 0 {
+                    let first = first.add(at);
+                    for i in 0..whole {
+                        for (k, partial) in partial.iter_mut().enumerate() {
+                            let x = V::load(first.add(i * LANES + k * V::N));
+                            *partial = F::join(*partial, F::map(x, shift));
+                        }
                     }
-                    gathered.as_ptr()
-                };
-                for (k, partial) in partial.iter_mut().enumerate() {
-                    *partial = F::join(*partial, F::map(V::load(from.add(k * V::N)), shift));
+                    at += whole * LANES;
+                    steps += whole;
+                } else {
+                    let count = LANES.min(line.len - at);
+                    let elements = load::<V, K, F>(first.offset(at as isize * step), step, count);
+                    for (partial, x) in partial.iter_mut().zip(elements) {
+                        *partial = F::join(*partial, F::map(x, shift));
+                    }
+                    at += count;
+                    steps += 1;
                 }
-                at += count;
-                steps += 1;
                 if steps == MOST {
                     total = F::join_total(total, in_pairs::<V, K, F>(partial));
                     (partial, steps) = (neutral, 0);
@@ -131,25 +146,51 @@ unsafe fn fold_along<V: Lanes, const K: usize, F: Combine>(x: *const f32, reduce
     }
 }
 
+/// The first `count` of 32 elements that are `step` apart, and fillers.
+#[inline(always)]
+unsafe fn load<V: Lanes, const K: usize, F: Combine>(first: *const f32, step: isize, count: usize) -> [V; K] {
+    let mut gathered = [F::FILLER; LANES];
+    // SAFETY: no element from `count` on is read.
+    unsafe {
+        let mut vectors = [V::splat(F::FILLER); K];
+        let is_row = step == 1 && (count == LANES || F::FILLER == 0.0);
+        if !is_row {
+            for (i, to) in gathered[..count].iter_mut().enumerate() {
+                *to = first.offset(i as isize * step).read();
+            }
+        }
+        let (from, count) = if is_row { (first, count) } else { (gathered.as_ptr(), LANES) };
+        for (k, vector) in vectors.iter_mut().enumerate() {
+            let at = k * V::N;
+            if at + V::N <= count {
+                *vector = V::load(from.add(at));
+            } else if at < count {
+                *vector = V::load_first(from.add(at), count - at);
+            }
+        }
+        vectors
+    }
+}
+
 /// All lanes joined: halves first, neighbours last.
 #[inline(always)]
-unsafe fn in_pairs<V: Lanes, const K: usize, F: Combine>(partial: [V; K]) -> f64 {
-    let mut lanes = [0f32; LANES];
-    // SAFETY: the vectors have as many lanes as the array.
+unsafe fn in_pairs<V: Lanes, const K: usize, F: Combine>(mut partial: [V; K]) -> f64 {
+    // SAFETY: as the caller promises.
     unsafe {
-        for (k, partial) in partial.iter().enumerate() {
-            partial.store(lanes.as_mut_ptr().add(k * V::N));
-        }
-        let mut n = LANES;
+        let mut n = K;
         while n > 1 {
             n /= 2;
             for i in 0..n {
-                let (a, b) = (F32x1::load(&lanes[i]), F32x1::load(&lanes[i + n]));
-                F::join(a, b).store(&mut lanes[i]);
+                partial[i] = F::join(partial[i], partial[i + n]);
             }
         }
+        let join = |a: f32, b: f32| {
+            let mut joined = 0.0;
+            F::join(F32x1::load(&a), F32x1::load(&b)).store(&mut joined);
+            joined
+        };
+        partial[0].reduce(join).into()
     }
-    lanes[0].into()
 }
 
 /// See [`super::ReduceKernel`]; `W` vectors have 64 lanes, `H` have 16.

@@ -1,17 +1,17 @@
 //! Portable Rust.
 
-use super::{Fold, Loops, ReduceKernel, WIDTH, folds};
+use super::{Fold, Loops, Origins, ReduceKernel, WIDTH, folds};
 use crate::Isa;
 use crate::lanes::generic::F32x1;
 
-unsafe fn along(fold: Fold, x: *const f32, reduced: &Loops<1>, shift: f32) -> f64 {
+unsafe fn along(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
     // SAFETY: as the caller promises.
-    unsafe { folds::along::<F32x1, 32>(fold, x, reduced, shift) }
+    unsafe { folds::along::<F32x1, 32>(fold, origins, reduced, shifts, totals) }
 }
 
-unsafe fn across(fold: Fold, x: *const f32, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
+unsafe fn across(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
     // SAFETY: as the caller promises.
-    unsafe { folds::across::<F32x1, 64, 16>(fold, x, reduced, shifts, totals) }
+    unsafe { folds::across::<F32x1, 64, 16>(fold, origins.first, reduced, shifts, totals) }
 }
 
 /// One element at a time.

@@ -5,7 +5,7 @@ use crate::view::MAX_RANK;
 use crate::walk::{Loops, TASK_ELEMENTS};
 use crate::{Element, Parallel, ViewMut};
 
-/// Neighbours that are reduced side by side.
+/// Most outputs of a part.
 pub(super) const WIDTH: usize = 64;
 
 /// The kept dimensions, merged, and the reduced ones.
@@ -13,8 +13,12 @@ pub(super) struct Geometry {
     /// Operand 0 is the output.
     kept: Loops<2>,
     pub(super) reduced: Loops<1>,
-    /// Length of the innermost kept dimension, where its elements are neighbours and those reduced are not.
-    row: Option<usize>,
+    /// Length of the innermost kept dimension.
+    row: usize,
+    /// Stride of the input along it.
+    step: isize,
+    /// Whether elements along it are neighbours and those reduced are not.
+    side_by_side: bool,
     output_dims: [usize; MAX_RANK],
     rank: usize,
 }
@@ -26,7 +30,9 @@ pub(super) struct Part {
     /// Place of the first.
     pub(super) y: usize,
     pub(super) width: usize,
-    /// Whether what they are made of lies side by side too; else there is one.
+    /// From what the first is made of to what the next is made of.
+    pub(super) step: isize,
+    /// Whether the step is 1 and the elements of one output are farther apart.
     pub(super) side_by_side: bool,
 }
 
@@ -45,9 +51,10 @@ impl Geometry {
         }
         let kept = Loops::dense(kept.dims(), kept.strides()).merged();
         let reduced = Loops::new(reduced.dims(), [reduced.strides()]).merged();
-        let innermost = kept.dims().last().copied().zip(kept.strides(1).last());
-        let row = innermost.filter(|&(_, stride)| stride == 1 && reduced.strides(0).last() != Some(1));
-        Self { kept, reduced, row: row.map(|(dim, _)| dim), output_dims, rank: dims.len() }
+        let row = kept.dims().last().copied().unwrap_or(1);
+        let step = kept.strides(1).last().unwrap_or(0);
+        let side_by_side = step == 1 && reduced.strides(0).last() != Some(1);
+        Self { kept, reduced, row, step, side_by_side, output_dims, rank: dims.len() }
     }
 
     /// # Panics
@@ -63,7 +70,7 @@ impl Geometry {
         if outputs == 0 {
             return;
         }
-        let row = self.row.unwrap_or(1);
+        let (row, step, side_by_side) = (self.row, self.step, self.side_by_side);
         let parts_of_row = row.div_ceil(WIDTH);
         let parts = outputs / row * parts_of_row;
         let work = outputs.saturating_mul(self.reduced.len().max(1));
@@ -73,7 +80,7 @@ impl Geometry {
                 let column = i % parts_of_row * WIDTH;
                 let [y, x] = self.kept.offset_of(i / parts_of_row * row + column);
                 let width = WIDTH.min(row - column);
-                body(&Part { x, y: y as usize, width, side_by_side: self.row.is_some() });
+                body(&Part { x, y: y as usize, width, step, side_by_side });
             }
         });
     }

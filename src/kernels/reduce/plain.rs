@@ -1,5 +1,6 @@
 //! Integers and indices, in loops that the compiler makes vectors of.
 
+use super::Loops;
 use super::geometry::{Geometry, WIDTH};
 use crate::binary::{Arithmetic, Integer};
 use crate::{Element, Parallel, View, ViewMut};
@@ -57,21 +58,37 @@ fn fold<T: Element>(
     geometry.each(parallel, |part| {
         let mut totals = [neutral; WIDTH];
         let totals = &mut totals[..part.width];
-        for line in geometry.reduced.lines() {
-            for i in 0..line.len as isize {
-                // SAFETY: the part's elements are those of the view.
-                let row = unsafe { x.as_ptr().offset(part.x + line.offset[0] + i * line.step[0]) };
+        // SAFETY: the part's elements are those of the view, and its outputs its own.
+        unsafe {
+            let x = x.as_ptr().offset(part.x);
+            if part.side_by_side {
+                fold_rows(x, &geometry.reduced, totals, &join);
+            } else {
                 for (c, total) in totals.iter_mut().enumerate() {
-                    // SAFETY: neighbours up to the part's width are the view's.
-                    *total = join(*total, unsafe { row.add(c).read() });
+                    let x = x.offset(c as isize * part.step);
+                    fold_rows(x, &geometry.reduced, core::slice::from_mut(total), &join);
                 }
             }
-        }
-        for (c, total) in totals.iter().enumerate() {
-            // SAFETY: the part's outputs are its own.
-            unsafe { y.as_ptr().add(part.y + c).write(*total) };
+            for (c, total) in totals.iter().enumerate() {
+                y.as_ptr().add(part.y + c).write(*total);
+            }
         }
     });
+}
+
+/// Joins neighbours to their totals, for each place that the loops address.
+///
+/// # Safety
+/// As many neighbours as there are totals are valid to read at each of these places.
+unsafe fn fold_rows<T: Element>(x: *const T, reduced: &Loops<1>, totals: &mut [T], join: &impl Fn(T, T) -> T) {
+    for line in reduced.lines() {
+        for i in 0..line.len as isize {
+            for (c, total) in totals.iter_mut().enumerate() {
+                // SAFETY: as the caller promises.
+                *total = join(*total, unsafe { x.offset(line.offset[0] + i * line.step[0]).add(c).read() });
+            }
+        }
+    }
 }
 
 /// The first index along dimension `axis` of the greatest element, or of the least; of the first NaN where there is
@@ -112,12 +129,12 @@ fn first<T: Element + PartialOrd>(
             let x = x.as_ptr().offset(part.x);
             let (mut best, mut place) = ([x.read(); WIDTH], [0i64; WIDTH]);
             for (c, best) in best[..part.width].iter_mut().enumerate() {
-                *best = x.add(c).read();
+                *best = x.offset(c as isize * part.step).read();
             }
             for i in 1..dim {
                 let row = x.offset(i as isize * stride);
                 for (c, (best, place)) in best[..part.width].iter_mut().zip(&mut place).enumerate() {
-                    let value = row.add(c).read();
+                    let value = row.offset(c as isize * part.step).read();
                     if beats(value, *best) || is_nan(value) && !is_nan(*best) {
                         (*best, *place) = (value, i as i64);
                     }
