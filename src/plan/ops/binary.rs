@@ -1,7 +1,8 @@
 //! Elementwise function of two tensors of one type. Operands have the output's shape; a broadcast dimension is
 //! one with stride 0. The output may be an operand of the same strides. Comparisons give bool.
 //! Types: f32, i32, i64 for arithmetic and comparisons; bool for And, Or, Xor, Equal. Integer division truncates,
-//! and by zero gives zero; integer overflow wraps.
+//! and by zero gives zero, as do the remainders; integer overflow wraps; an integer to a negative power is the truncated
+//! quotient of 1 and the power, of 0 it is 0. Min and Max are NaN where an operand is, comparisons then false.
 use crate::rules;
 use crate::{Activation, DType, OpError, Operands, field_enum, params};
 

@@ -1,6 +1,8 @@
 //! Reduction over some dimensions. Input `x`, any strides; output `y` of the same rank, with 1 in place of every
 //! reduced dimension, dense. ArgMax and ArgMin give i64, take one axis, not empty, and tell the first index that attains
-//! the value. All take f32; Sum, Prod, Max, Min, ArgMax and ArgMin also i32 and i64.
+//! the value, or that of the first NaN. Max and Min are NaN where an element is; of no elements Max is the least value of
+//! the type (−∞), Min the greatest, Sum 0, Prod 1 and Mean NaN. All take f32; Sum, Prod, Max, Min, ArgMax and ArgMin also
+//! i32 and i64.
 use crate::rules;
 use crate::{Activation, DType, OpError, Operands, field_enum, params};
 
