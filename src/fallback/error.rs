@@ -44,13 +44,11 @@ pub enum FallbackError {
         /// The type, as tract or the plan names it.
         dtype: String,
     },
-    /// A shape that tract cannot tell before the model runs.
-    #[error("{port} of the sub-model has a shape that is not known before it runs: {shape}")]
+    /// A shape that is not given in numbers.
+    #[error("{port} of the sub-model has no concrete shape")]
     SymbolicShape {
         /// Where.
         port: Port,
-        /// The shape, as tract prints it.
-        shape: String,
     },
     /// Too many inputs or outputs, or too few.
     #[error("the sub-model has {expected} {side}, the step {found}")]
@@ -62,12 +60,12 @@ pub enum FallbackError {
         /// How many were given.
         found: usize,
     },
-    /// A type or shape that is not the one the model declares.
-    #[error("{port} of the sub-model is {} {:?}, the step has {} {:?}", expected.0, expected.1, found.0, found.1)]
+    /// A type or shape that is not the one that is expected.
+    #[error("{port} of the sub-model is expected to be {} {:?}, and is {} {:?}", expected.0, expected.1, found.0, found.1)]
     Mismatch {
         /// Where.
         port: Port,
-        /// Type and shape that the model declares.
+        /// Type and shape that the sub-model or the step has.
         expected: (DType, Vec<usize>),
         /// Type and shape that were given or came out.
         found: (DType, Vec<usize>),

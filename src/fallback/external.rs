@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use coulter_exec::{External, ExternalTensor, ExternalTensorMut};
 use coulter_plan::{DType, Step, Tensor};
 
-use crate::error::FallbackError;
+use crate::error::{FallbackError, Port};
 use crate::model::Model;
 
 /// Runs fallback steps through tract-core, those of one plan. See the crate's words on trust.
@@ -60,11 +60,11 @@ impl Tract {
             return Err(FallbackError::Count { side: "outputs", expected, found });
         }
         for (i, (result, output)) in results.iter().zip(outputs).enumerate() {
-            let (expected, found) = (result.as_bytes().len(), output.bytes.len());
-            if expected != found {
-                return Err(FallbackError::Bytes { port: crate::Port::Output(i), expected, found });
+            let (expected, found) = (fact(&output.tensor), result.fact());
+            if expected != found || output.bytes.len() != result.bytes().len() {
+                return Err(FallbackError::Mismatch { port: Port::Output(i), expected, found });
             }
-            output.bytes.copy_from_slice(result.as_bytes());
+            output.bytes.copy_from_slice(result.bytes());
         }
         Ok(())
     }
@@ -88,5 +88,9 @@ impl External for Tract {
 }
 
 fn facts(tensors: impl Iterator<Item = Tensor>) -> Vec<(DType, Vec<usize>)> {
-    tensors.map(|t| (t.dtype, t.dims.iter().map(|&d| d as usize).collect())).collect()
+    tensors.map(|t| fact(&t)).collect()
+}
+
+fn fact(tensor: &Tensor) -> (DType, Vec<usize>) {
+    (tensor.dtype, tensor.dims.iter().map(|&d| d as usize).collect())
 }

@@ -2,7 +2,8 @@
 //!
 //! A sub-model is a serialized ONNX `ModelProto` whose inputs have concrete types and shapes. Inputs and outputs of
 //! the step are the graph's inputs (those without initializer) and outputs, in order, dense and little-endian.
-//! Every element type of a plan is carried except bf16, which tract does not have.
+//! Every element type of a plan is carried except bf16, which tract does not have. Where the shape of an output depends
+//! on data, a run that gives another shape than the step has is an error.
 //!
 //! # Trust
 //!
@@ -30,11 +31,14 @@ use model::Model;
 /// An output: type, shape, little-endian bytes.
 pub type Output = (DType, Vec<usize>, Vec<u8>);
 
+/// What is known of an output before a run: its type, and its shape unless that depends on data.
+pub type OutputFact = (DType, Option<Vec<usize>>);
+
 /// Types and shapes of the outputs of a serialized sub-model.
 ///
 /// # Errors
-/// If tract cannot load it, or a type or shape is one that a plan cannot hold; see [`FallbackError`].
-pub fn output_facts(model: &[u8]) -> Result<Vec<(DType, Vec<usize>)>, FallbackError> {
+/// If tract cannot load it, or a type is one that a plan cannot hold; see [`FallbackError`].
+pub fn output_facts(model: &[u8]) -> Result<Vec<OutputFact>, FallbackError> {
     Ok(Model::load(model)?.outputs)
 }
 
@@ -47,7 +51,9 @@ pub fn evaluate(model: &[u8], inputs: &[(DType, Vec<usize>, &[u8])]) -> Result<V
     let given: Vec<(DType, Vec<usize>)> = inputs.iter().map(|(dtype, shape, _)| (*dtype, shape.clone())).collect();
     model.check_inputs(&given)?;
     let bytes: Vec<&[u8]> = inputs.iter().map(|(_, _, bytes)| *bytes).collect();
-    let outputs = model.run(&bytes)?;
-    let facts = model.outputs.iter().cloned();
-    Ok(facts.zip(outputs).map(|((dtype, shape), tensor)| (dtype, shape, tensor.as_bytes().to_vec())).collect())
+    let output = |computed: &model::Computed| {
+        let (dtype, shape) = computed.fact();
+        (dtype, shape, computed.bytes().to_vec())
+    };
+    Ok(model.run(&bytes)?.iter().map(output).collect())
 }

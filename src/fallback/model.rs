@@ -5,6 +5,7 @@ use prost::Message;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
+use crate::OutputFact;
 use crate::dtype::{from_tract, to_tract};
 use crate::error::{FallbackError, Port};
 use crate::panics::caught;
@@ -14,8 +15,8 @@ pub(crate) struct Model {
     runnable: Arc<TypedRunnableModel>,
     /// Types and shapes of the inputs.
     pub(crate) inputs: Vec<(DType, Vec<usize>)>,
-    /// Types and shapes of the outputs.
-    pub(crate) outputs: Vec<(DType, Vec<usize>)>,
+    /// Types of the outputs, and shapes where they are known before a run.
+    pub(crate) outputs: Vec<OutputFact>,
 }
 
 impl Model {
@@ -29,7 +30,12 @@ impl Model {
             let load_error = |e: TractError| FallbackError::Load(format!("{e:#}"));
             let typed = tract_onnx::onnx().model_for_proto_model(&proto).and_then(|m| m.into_typed());
             let typed = typed.and_then(|m| m.into_decluttered()).map_err(load_error)?;
-            let inputs = facts(&typed.inputs, &typed, Port::Input)?;
+            let inputs = facts(&typed.inputs, &typed, Port::Input)?.into_iter().enumerate();
+            let inputs = inputs.map(|(i, (dtype, shape))| match shape {
+                Some(shape) => Ok((dtype, shape)),
+                None => Err(FallbackError::SymbolicShape { port: Port::Input(i) }),
+            });
+            let inputs = inputs.collect::<Result<_, _>>()?;
             let outputs = facts(&typed.outputs, &typed, Port::Output)?;
             let runnable = typed.into_optimized().and_then(|m| m.into_runnable()).map_err(load_error)?;
             Ok(Self { runnable, inputs, outputs })
@@ -38,16 +44,17 @@ impl Model {
 
     /// Fails unless these are the types and shapes of the inputs.
     pub(crate) fn check_inputs(&self, given: &[(DType, Vec<usize>)]) -> Result<(), FallbackError> {
-        check("inputs", Port::Input, &self.inputs, given)
+        let known: Vec<_> = self.inputs.iter().map(|(dtype, shape)| (*dtype, Some(shape.clone()))).collect();
+        check("inputs", Port::Input, &known, given)
     }
 
-    /// Fails unless these are the types and shapes of the outputs.
+    /// Fails if these are not the types and, as far as they are known, the shapes of the outputs.
     pub(crate) fn check_outputs(&self, given: &[(DType, Vec<usize>)]) -> Result<(), FallbackError> {
         check("outputs", Port::Output, &self.outputs, given)
     }
 
-    /// Runs; each output has the type and shape that [`Model::outputs`] tells.
-    pub(crate) fn run(&self, inputs: &[&[u8]]) -> Result<Vec<Tensor>, FallbackError> {
+    /// Runs, and checks what came out against [`Model::outputs`].
+    pub(crate) fn run(&self, inputs: &[&[u8]]) -> Result<Vec<Computed>, FallbackError> {
         if inputs.len() != self.inputs.len() {
             let (expected, found) = (self.inputs.len(), inputs.len());
             return Err(FallbackError::Count { side: "inputs", expected, found });
@@ -57,13 +64,37 @@ impl Model {
             facts.map(|(i, ((dtype, shape), bytes))| tensor(i, *dtype, shape, bytes).map(Tensor::into_tvalue));
         let tensors: TVec<TValue> = tensors.collect::<Result<_, _>>()?;
         let results = caught(|| self.runnable.run(tensors).map_err(run_error))?;
-        let results = results.into_iter().map(plain).collect::<Result<Vec<_>, _>>()?;
-        let found = results.iter().enumerate().map(|(i, t)| {
-            let dtype = supported(Port::Output(i), t.datum_type())?;
-            Ok((dtype, t.shape().to_vec()))
-        });
-        self.check_outputs(&found.collect::<Result<Vec<_>, FallbackError>>()?)?;
+        let results = results.into_iter().enumerate().map(|(i, value)| Computed::new(i, value));
+        let results = results.collect::<Result<Vec<_>, _>>()?;
+        self.check_outputs(&results.iter().map(Computed::fact).collect::<Vec<_>>())?;
         Ok(results)
+    }
+}
+
+/// A result.
+pub(crate) struct Computed {
+    dtype: DType,
+    tensor: Tensor,
+}
+
+impl Computed {
+    fn new(i: usize, value: TValue) -> Result<Self, FallbackError> {
+        let mut tensor = value.into_tensor();
+        let dtype = supported(Port::Output(i), tensor.datum_type())?;
+        if tensor.datum_type() == DatumType::TDim {
+            tensor = tensor.cast_to_dt(DatumType::I64).map_err(run_error)?.into_owned();
+        }
+        Ok(Self { dtype, tensor })
+    }
+
+    /// Type and shape.
+    pub(crate) fn fact(&self) -> (DType, Vec<usize>) {
+        (self.dtype, self.tensor.shape().to_vec())
+    }
+
+    /// Elements.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.tensor.as_bytes()
     }
 }
 
@@ -88,29 +119,15 @@ fn tensor(i: usize, dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Tenso
     Ok(tensor)
 }
 
-/// A result whose bytes are those of the plan's type.
-fn plain(value: TValue) -> Result<Tensor, FallbackError> {
-    let tensor = value.into_tensor();
-    if tensor.datum_type() == DatumType::TDim {
-        return tensor.cast_to_dt(DatumType::I64).map(|t| t.into_owned()).map_err(run_error);
-    }
-    Ok(tensor)
-}
-
 fn supported(port: Port, dtype: DatumType) -> Result<DType, FallbackError> {
     from_tract(dtype).ok_or_else(|| FallbackError::Type { port, dtype: format!("{dtype:?}") })
 }
 
-fn facts(
-    outlets: &[OutletId],
-    model: &TypedModel,
-    port: fn(usize) -> Port,
-) -> Result<Vec<(DType, Vec<usize>)>, FallbackError> {
+fn facts(outlets: &[OutletId], model: &TypedModel, port: fn(usize) -> Port) -> Result<Vec<OutputFact>, FallbackError> {
     let fact = |(i, outlet): (usize, &OutletId)| {
         let fact = model.outlet_fact(*outlet).map_err(|e| FallbackError::Load(format!("{e:#}")))?;
         let dtype = supported(port(i), fact.datum_type)?;
-        let symbolic = || FallbackError::SymbolicShape { port: port(i), shape: format!("{:?}", fact.shape) };
-        Ok((dtype, fact.shape.as_concrete().ok_or_else(symbolic)?.to_vec()))
+        Ok((dtype, fact.shape.as_concrete().map(<[usize]>::to_vec)))
     };
     outlets.iter().enumerate().map(fact).collect()
 }
@@ -118,14 +135,18 @@ fn facts(
 fn check(
     side: &'static str,
     port: fn(usize) -> Port,
-    expected: &[(DType, Vec<usize>)],
+    expected: &[OutputFact],
     found: &[(DType, Vec<usize>)],
 ) -> Result<(), FallbackError> {
     if expected.len() != found.len() {
         return Err(FallbackError::Count { side, expected: expected.len(), found: found.len() });
     }
-    match expected.iter().zip(found).enumerate().find(|(_, (e, f))| e != f) {
-        None => Ok(()),
-        Some((i, (e, f))) => Err(FallbackError::Mismatch { port: port(i), expected: e.clone(), found: f.clone() }),
+    for (i, ((dtype, shape), (found_dtype, found_shape))) in expected.iter().zip(found).enumerate() {
+        let shape = shape.as_ref().unwrap_or(found_shape);
+        if dtype != found_dtype || shape != found_shape {
+            let (expected, found) = ((*dtype, shape.clone()), (*found_dtype, found_shape.clone()));
+            return Err(FallbackError::Mismatch { port: port(i), expected, found });
+        }
     }
+    Ok(())
 }

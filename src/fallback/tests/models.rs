@@ -5,8 +5,7 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    attribute_proto, type_proto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 /// ONNX's number of a type.
@@ -36,13 +35,8 @@ fn port(name: String, elem_type: DataType, shape: Option<&[dimension::Value]>) -
     ValueInfoProto { name, r#type: Some(r#type), ..ValueInfoProto::default() }
 }
 
-pub fn int(name: &str, i: i64) -> AttributeProto {
-    let r#type = attribute_proto::AttributeType::Int as i32;
-    AttributeProto { name: name.into(), r#type, i, ..AttributeProto::default() }
-}
-
 /// A node of these operands, whose inputs `x0`, `x1`, … are the graph's.
-pub fn of_node(op: &str, inputs: &[(DataType, &[dimension::Value])], attribute: Vec<AttributeProto>) -> Vec<u8> {
+pub fn of_node(op: &str, inputs: &[(DataType, &[dimension::Value])]) -> Vec<u8> {
     let names: Vec<String> = (0..inputs.len()).map(|i| format!("x{i}")).collect();
     let ports = names.iter().zip(inputs).map(|(name, (dtype, shape))| port(name.clone(), *dtype, Some(shape)));
     let graph = GraphProto {
@@ -52,14 +46,13 @@ pub fn of_node(op: &str, inputs: &[(DataType, &[dimension::Value])], attribute: 
             op_type: op.into(),
             input: names.clone(),
             output: vec!["y".into()],
-            attribute,
             ..NodeProto::default()
         }],
         ..GraphProto::default()
     };
     let opset_import = vec![OperatorSetIdProto { version: 17, ..OperatorSetIdProto::default() }];
-    let ignored_output_type = ModelProto { graph: Some(graph), opset_import, ir_version: 8, ..ModelProto::default() };
-    ignored_output_type.encode_to_vec()
+    let model = ModelProto { graph: Some(graph), opset_import, ir_version: 8, ..ModelProto::default() };
+    model.encode_to_vec()
 }
 
 /// A node whose inputs have these types and shapes.
@@ -67,5 +60,5 @@ pub fn model(op: &str, inputs: &[(DType, &[usize])]) -> Vec<u8> {
     let shapes: Vec<Vec<dimension::Value>> =
         inputs.iter().map(|(_, s)| s.iter().map(|&d| dimension::Value::DimValue(d as i64)).collect()).collect();
     let ports: Vec<_> = inputs.iter().zip(&shapes).map(|((d, _), s)| (onnx_type(*d), &s[..])).collect();
-    of_node(op, &ports, Vec::new())
+    of_node(op, &ports)
 }

@@ -93,6 +93,24 @@ fn a_panic_in_a_run_is_an_error_and_the_session_lives_on() {
 }
 
 #[test]
+fn a_result_of_another_shape_is_an_error() {
+    let nonzero = model("NonZero", &[(DType::I64, &[3])]);
+    let plan = plan(&nonzero, &[(DType::I64, &[3])], &[(DType::I64, &[1, 2])]);
+    let mut tract = Tract::default();
+    let errors = tract.errors();
+    let mut session = bind(&plan, Some(&mut tract)).expect("the step binds");
+    session.input_mut(0)[..8].copy_from_slice(&1i64.to_le_bytes());
+    assert_eq!(session.run().map_err(|e| e.kind), Err(RunErrorKind::External));
+    let (expected, found) = ((DType::I64, vec![1, 2]), (DType::I64, vec![1, 1]));
+    assert_eq!(errors.last(), Some(FallbackError::Mismatch { port: Port::Output(0), expected, found }));
+    session.input_mut(0).fill(0);
+    session.input_mut(0)[..8].copy_from_slice(&1i64.to_le_bytes());
+    session.input_mut(0)[16..].copy_from_slice(&1i64.to_le_bytes());
+    assert_eq!(session.run(), Ok(()));
+    assert_eq!(session.output(0)[8..], 2i64.to_le_bytes());
+}
+
+#[test]
 fn a_step_that_was_not_prepared_does_not_run() {
     let tract = Tract::default();
     assert!(!tract.run(3, &[], &mut []));
