@@ -4,6 +4,3 @@ mod errors;
 mod models;
 mod steps;
 mod types;
-
-#[global_allocator]
-static ALLOCATOR: coulter_testkit::allocations::CountingAllocator = coulter_testkit::allocations::CountingAllocator;

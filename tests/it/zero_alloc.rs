@@ -1,11 +1,13 @@
 //! Nothing is allocated once a plan is bound.
 
-use coulter_exec::{Session, SessionOptions};
-use coulter_kernels::IsaSet;
-use coulter_plan::Plan;
 use coulter_cli::allocations;
+use coulter_exec::{External, ExternalTensor, ExternalTensorMut, Session, SessionOptions};
+use coulter_kernels::IsaSet;
+use coulter_plan::builder::{NewTensor, PlanBuilder};
+use coulter_plan::ops::fallback::Params;
+use coulter_plan::{DType, Plan, Space, Step};
 
-use crate::golden;
+use crate::{engine, golden};
 
 #[test]
 fn the_counter_counts() {
@@ -31,4 +33,49 @@ fn runs_of_own_models_allocate_nothing() {
             assert_eq!(allocations::count() - before, 0, "{model} with {isas:?}");
         }
     }
+}
+
+/// Copies its input.
+struct Copies;
+
+impl External for Copies {
+    fn prepare(&mut self, _: &Step<'_>, _: &[u8]) -> bool {
+        true
+    }
+
+    fn run(&self, _: usize, inputs: &[ExternalTensor<'_>], outputs: &mut [ExternalTensorMut<'_>]) -> bool {
+        outputs[0].bytes.copy_from_slice(inputs[0].bytes);
+        outputs[0].tensor.dims == inputs[0].tensor.dims
+    }
+}
+
+/// A plan of one fallback step, from four numbers to four.
+fn plan_of_fallback() -> coulter_exec::AlignedBytes {
+    let mut builder = PlanBuilder::new("copies");
+    let mut tensor = |offset| {
+        let dims = &[2, 2];
+        builder.tensor(&NewTensor { name: "", dtype: DType::U16, space: Space::Arena, offset, dims, strides: None })
+    };
+    let (x, y) = (tensor(0), tensor(64));
+    builder.memory(128, 0);
+    builder.input("x", x);
+    builder.output("y", y);
+    let params = Params { offset: builder.fallback(b"anything"), length: 8 };
+    builder.step("step", &params, &[Some(x)], &[Some(y)], 0);
+    engine::aligned(&builder.finish(|_| [0; 32]))
+}
+
+#[test]
+fn the_executor_allocates_nothing_for_a_fallback_step() {
+    let bytes = plan_of_fallback();
+    let plan = Plan::parse(&bytes).expect("the plan is valid");
+    let mut external = Copies;
+    let options = SessionOptions { external: Some(&mut external), ..SessionOptions::default() };
+    let mut session = Session::new(plan, options).expect("the step binds");
+    session.input_mut(0).copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
+    let before = allocations::count();
+    let outcome = session.run();
+    assert_eq!(allocations::count() - before, 0);
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(session.output(0), [1, 2, 3, 4, 5, 6, 7, 8]);
 }

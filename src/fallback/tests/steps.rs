@@ -1,11 +1,9 @@
 //! Fallback steps of plans.
 
-use coulter_exec::{
-    AlignedBytes, BindError, External, ExternalTensor, ExternalTensorMut, RunErrorKind, Session, SessionOptions,
-};
+use coulter_exec::{AlignedBytes, BindError, External, RunErrorKind, Session, SessionOptions};
 use coulter_plan::builder::{NewTensor, PlanBuilder, TensorId};
 use coulter_plan::ops::fallback::Params;
-use coulter_plan::{DType, Plan, Space, Step};
+use coulter_plan::{DType, Plan, Space};
 
 use super::models::model;
 use crate::{FallbackError, Port, Tract};
@@ -115,31 +113,4 @@ fn a_step_that_was_not_prepared_does_not_run() {
     let tract = Tract::default();
     assert!(!tract.run(3, &[], &mut []));
     assert_eq!(tract.last_error(), Some(FallbackError::NotPrepared(3)));
-}
-
-/// Copies its input.
-struct Copies;
-
-impl External for Copies {
-    fn prepare(&mut self, _: &Step<'_>, _: &[u8]) -> bool {
-        true
-    }
-
-    fn run(&self, _: usize, inputs: &[ExternalTensor<'_>], outputs: &mut [ExternalTensorMut<'_>]) -> bool {
-        outputs[0].bytes.copy_from_slice(inputs[0].bytes);
-        outputs[0].tensor.dims == inputs[0].tensor.dims
-    }
-}
-
-#[test]
-fn the_executor_allocates_nothing_for_a_fallback_step() {
-    let plan = plan(b"anything", &[(DType::U16, &[2, 2])], &[(DType::U16, &[2, 2])]);
-    let mut external = Copies;
-    let mut session = bind(&plan, Some(&mut external)).expect("the step binds");
-    session.input_mut(0).copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
-    let before = coulter_testkit::allocations::count();
-    let outcome = session.run();
-    assert_eq!(coulter_testkit::allocations::count(), before);
-    assert_eq!(outcome, Ok(()));
-    assert_eq!(session.output(0), [1, 2, 3, 4, 5, 6, 7, 8]);
 }
