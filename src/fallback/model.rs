@@ -17,6 +17,8 @@ pub(crate) struct Model {
     pub(crate) inputs: Vec<(DType, Vec<usize>)>,
     /// Types of the outputs, and shapes where they are known before a run.
     pub(crate) outputs: Vec<OutputFact>,
+    /// What operators refer to without keeping it.
+    _symbols: [SymbolScope; 2],
 }
 
 impl Model {
@@ -28,8 +30,10 @@ impl Model {
         }
         caught(|| {
             let load_error = |e: TractError| FallbackError::Load(format!("{e:#}"));
-            let typed = tract_onnx::onnx().model_for_proto_model(&proto).and_then(|m| m.into_typed());
-            let typed = typed.and_then(|m| m.into_decluttered()).map_err(load_error)?;
+            let read = tract_onnx::onnx().model_for_proto_model(&proto).map_err(load_error)?;
+            let read_symbols = read.symbols.clone();
+            let typed = read.into_typed().and_then(|m| m.into_decluttered()).map_err(load_error)?;
+            let symbols = [read_symbols, typed.symbols.clone()];
             let inputs = facts(&typed.inputs, &typed, Port::Input)?.into_iter().enumerate();
             let inputs = inputs.map(|(i, (dtype, shape))| match shape {
                 Some(shape) => Ok((dtype, shape)),
@@ -38,7 +42,7 @@ impl Model {
             let inputs = inputs.collect::<Result<_, _>>()?;
             let outputs = facts(&typed.outputs, &typed, Port::Output)?;
             let runnable = typed.into_optimized().and_then(|m| m.into_runnable()).map_err(load_error)?;
-            Ok(Self { runnable, inputs, outputs })
+            Ok(Self { runnable, inputs, outputs, _symbols: symbols })
         })
     }
 

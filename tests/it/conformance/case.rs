@@ -115,12 +115,19 @@ fn symbols(port: &ValueInfoProto) -> Vec<Option<String>> {
 fn items(data: &Path, kind: &str, ports: &[&ValueInfoProto]) -> Result<Vec<(String, Item)>, String> {
     let mut items = Vec::new();
     for (i, port) in ports.iter().enumerate() {
-        if !matches!(port.r#type.as_ref().and_then(|t| t.value.as_ref()), Some(Value::TensorType(_))) {
+        let Some(Value::TensorType(declared)) = port.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
             return Err(format!("{kind} {} is not a tensor", port.name));
-        }
+        };
         let file = File::open(data.join(format!("{kind}_{i}.pb"))).map_err(|e| format!("{kind} {i}: {e}"))?;
         let proto = tract_onnx::tensor::proto_from_reader(file).map_err(|e| format!("{kind} {i}: {e:#}"))?;
-        items.push((port.name.clone(), item(proto)?));
+        let mut item = item(proto)?;
+        // numpy, which wrote the files, has no bfloat16.
+        if let (Item::Array(array), Some(DType::BF16)) = (&mut item, dtype(declared.elem_type))
+            && array.dtype == DType::U16
+        {
+            array.dtype = DType::BF16;
+        }
+        items.push((port.name.clone(), item));
     }
     Ok(items)
 }
