@@ -61,11 +61,30 @@ const RULES: &[(&[&str], Wrong)] = &[
         if direction != "forward" {
             return Some(format!("tract miscomputes direction={direction}"));
         }
-        let left_out = ["clip", "input_forget", "activation_alpha", "activation_beta"];
+        let left_out = ["clip", "input_forget", "activations"];
         let found = left_out.into_iter().find(|name| node.has(name))?;
         Some(format!("tract leaves out {found}"))
     }),
-    (&["SpaceToDepth", "DepthToSpace", "BitShift"], |_, node| Some(format!("tract miscomputes {}", node.op()))),
+    (&["AveragePool"], |_, node| {
+        let both = node.flag("ceil_mode").ok()? && node.flag("count_include_pad").ok()?;
+        both.then(|| "tract miscomputes ceil_mode with count_include_pad".into())
+    }),
+    (&["ConvTranspose"], |_, node| {
+        let padded = node.ints("pads").ok()?.is_some_and(|pads| pads.iter().any(|&n| n != 0));
+        (node.has("output_shape") && padded).then(|| "tract miscomputes output_shape with pads".into())
+    }),
+    (&["GridSample"], |_, node| {
+        let cubic = node.string_or("mode", "linear").ok()?.contains("cubic");
+        let padding = node.string_or("padding_mode", "zeros").ok()?;
+        (cubic && padding == "border").then(|| "tract miscomputes bicubic samples with padding_mode=border".into())
+    }),
+    (&["Einsum"], |_, node| {
+        let scalar = node.string_or("equation", "").ok()?.trim_end().ends_with("->");
+        scalar.then(|| "tract miscomputes sums over all dimensions".into())
+    }),
+    (&["SpaceToDepth", "DepthToSpace", "BitShift", "QLinearMatMul"], |_, node| {
+        Some(format!("tract miscomputes {}", node.op()))
+    }),
     (&["Celu"], |importer, node| {
         let dtype = importer.dtype(node.optional(0)?);
         (dtype != coulter_plan::DType::F32).then(|| format!("tract miscomputes it in {dtype}"))

@@ -6,6 +6,7 @@ use coulter_plan::ops::reduce::Kind;
 
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
+use crate::graph::TensorId;
 
 /// Reduce*: axes are an attribute in old versions, an input in new ones; none means all, unless told otherwise.
 pub(super) fn reduce(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
@@ -34,12 +35,39 @@ pub(super) fn reduce(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Import
     } else {
         (0..rank).collect()
     };
+    if importer.shape(x).contains(&0) {
+        return one(of_nothing(importer, kind, x, &axes, node.int_or("keepdims", 1)? != 0)?);
+    }
     let wide = match dtype {
         DType::Bool if matches!(kind, Kind::Max | Kind::Min) => importer.cast(x, DType::I32)?,
         _ => importer.arithmetic(x)?,
     };
     let y = importer.reduce(kind, wide, &axes, node.int_or("keepdims", 1)? != 0)?;
     one(importer.cast(y, dtype)?)
+}
+
+/// What is left of no elements: of each reduction, the value to which it adds.
+fn of_nothing(
+    importer: &mut Importer<'_>,
+    kind: Kind,
+    x: TensorId,
+    axes: &[usize],
+    keep: bool,
+) -> Result<TensorId, Decline> {
+    let dtype = importer.dtype(x);
+    let shape = importer.shape(x);
+    let kept = shape.iter().enumerate().filter(|(i, _)| keep || !axes.contains(i));
+    let kept: Vec<usize> = kept.map(|(i, &d)| if axes.contains(&i) { 1 } else { d }).collect();
+    let value = match kind {
+        Kind::Max | Kind::LogSum | Kind::LogSumExp if dtype.is_float() => f64::NEG_INFINITY,
+        Kind::Min if dtype.is_float() => f64::INFINITY,
+        Kind::Mean if dtype.is_float() => f64::NAN,
+        Kind::Prod => 1.0,
+        Kind::Sum | Kind::L1 | Kind::L2 | Kind::SumSquare => 0.0,
+        _ => return Err(Decline::broken(format!("{kind:?} of no elements of {dtype}"))),
+    };
+    let value = importer.scalar(value, dtype, kept.len());
+    importer.broadcast_to(value, &kept)
 }
 
 /// ArgMax and ArgMin. The last of several is the first from the end.

@@ -92,7 +92,8 @@ fn extent(dim: i64, start: i64, end: i64, step: i64) -> Option<(usize, usize)> {
             (start, end.clamp(0, dim) - start)
         }
         _ => {
-            let start = start.clamp(-1, dim - 1);
+            // A start before the first element is the first; an end there is before it.
+            let start = start.clamp(0.min(dim - 1), dim - 1);
             (start, start - end.clamp(-1, dim - 1))
         }
     };
