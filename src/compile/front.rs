@@ -10,6 +10,7 @@ mod control;
 mod distrust;
 mod fallback;
 mod fold;
+mod implied;
 mod importer;
 mod model;
 mod node;

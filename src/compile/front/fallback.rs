@@ -34,8 +34,19 @@ impl Importer<'_> {
             return Err(refuse(format!("a fallback step has at most {MAX_OPERANDS} operands")));
         }
         let mut facts = facts.into_iter();
-        let outputs: Vec<Option<(DType, Vec<usize>)>> =
-            node.proto.output.iter().map(|name| if name.is_empty() { None } else { facts.next() }).collect();
+        let mut outputs: Vec<Option<(DType, Vec<usize>)>> = Vec::new();
+        for (i, name) in node.proto.output.iter().enumerate() {
+            let fact = if name.is_empty() { None } else { facts.next() };
+            outputs.push(match fact {
+                Some((dtype, Some(shape))) => Some((dtype, shape)),
+                // A run that gives another shape is an error.
+                Some((dtype, None)) => {
+                    let shape = self.declared_shape(node, i);
+                    Some((dtype, shape.ok_or_else(|| refuse(format!("the shape of output {i} depends on data")))?))
+                }
+                None => None,
+            });
+        }
         if self.forbid_fallback {
             let cure = "allow fallback, or replace the node by simpler operators";
             self.problem(node, Decline::problem(format!("{reason}; it could only run through tract"), cure));

@@ -8,7 +8,7 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 use super::model::{Model, Opsets, domain};
 use super::node::{Decline, Imported, OnnxNode};
 use super::tensors::{self, Literal};
-use super::{control, distrust, fold, ops};
+use super::{control, distrust, fold, implied, ops};
 use crate::graph::{Graph, Node, Op, TensorId, Value};
 use crate::{CompileError, CompileOptions, Problem};
 
@@ -119,6 +119,13 @@ impl<'m> Importer<'m> {
         }
     }
 
+    /// The shape that the model declares for output `i` of a node: the last resort where it depends on an operand that
+    /// is not constant.
+    pub(crate) fn declared_shape(&self, node: &OnnxNode<'_>, i: usize) -> Option<Vec<usize>> {
+        let in_main_graph = self.scopes.len() == 1;
+        self.declared.get(node.proto.output.get(i)?).filter(|_| in_main_graph).map(|(_, shape)| shape.clone())
+    }
+
     fn bind(&mut self, name: &str, known: Known) {
         if let Some(scope) = self.scopes.last_mut() {
             scope.values.insert(name.to_owned(), known);
@@ -218,6 +225,12 @@ impl<'m> Importer<'m> {
                 return self.placeholders(proto);
             }
         }
+        let implied = implied::operands(self, &node);
+        let renamed = self.renamed(proto, &implied);
+        if let Some(proto) = &renamed {
+            implied.iter().for_each(|&(i, id)| node.inputs[i] = Some(id));
+            node.proto = proto;
+        }
         let (mark, folded) = (self.mark(), self.graph.folded.len());
         match self.import_node(&node) {
             Ok(outputs) => {
@@ -234,6 +247,20 @@ impl<'m> Importer<'m> {
                 self.placeholders(proto);
             }
         }
+    }
+
+    /// The node with names for implied operands.
+    fn renamed(&mut self, proto: &NodeProto, implied: &[(usize, TensorId)]) -> Option<NodeProto> {
+        if implied.is_empty() {
+            return None;
+        }
+        let mut proto = proto.clone();
+        for &(i, id) in implied {
+            let name = self.graph.tensor(id).name.clone();
+            self.bind(&name, Known::Tensor(id));
+            proto.input[i] = name;
+        }
+        Some(proto)
     }
 
     fn operands(&self, node: &OnnxNode<'_>) -> Operands {
