@@ -12,22 +12,33 @@
 mod activations;
 mod arithmetic;
 mod attention;
+mod bits;
 mod constants;
 mod contrib;
 mod convolution;
+mod encodings;
+mod formulas;
+mod indexing;
 mod layer_norms;
+mod local;
 mod logic;
+mod losses;
 mod movement;
 mod normalization;
 mod padding;
 mod pooling;
 mod products;
+mod quantization;
 mod recurrent;
 mod reductions;
+mod regions;
+mod resize;
 mod selection;
+mod signal;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod training;
 mod window;
 
 use super::control;
@@ -41,16 +52,20 @@ pub(crate) type ImportFn = fn(&mut Importer<'_>, &OnnxNode<'_>) -> Imported;
 pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Abs", activations::abs),
     ("", "Add", arithmetic::binary),
+    ("", "AffineGrid", regions::affine_grid),
     ("", "And", logic::logical),
     ("", "ArgMax", reductions::arg),
     ("", "ArgMin", reductions::arg),
     ("", "Attention", attention::attention),
     ("", "AveragePool", pooling::pool),
     ("", "BatchNormalization", normalization::batch),
+    ("", "BitShift", bits::shift),
+    ("", "BlackmanWindow", signal::window),
     ("", "Cast", logic::cast),
     ("", "CastLike", logic::cast_like),
     ("", "Ceil", activations::function),
     ("", "Celu", activations::function),
+    ("", "CenterCropPad", regions::center_crop_pad),
     ("", "Clip", activations::clip),
     ("", "Concat", movement::concat),
     ("", "Constant", constants::constant),
@@ -59,26 +74,36 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "ConvTranspose", convolution::conv_transpose),
     ("", "Cos", activations::function),
     ("", "CumSum", sums::cumulative),
+    ("", "DFT", signal::dft),
     ("", "DepthToSpace", movement::depth_to_space),
+    ("", "DequantizeLinear", quantization::dequantize),
+    ("", "Det", encodings::det),
     ("", "Div", arithmetic::binary),
     ("", "Dropout", movement::dropout),
+    ("", "DynamicQuantizeLinear", quantization::dynamic_quantize),
     ("", "Einsum", sums::einsum),
     ("", "Elu", activations::function),
     ("", "Equal", logic::comparison),
     ("", "Erf", activations::function),
     ("", "Exp", activations::function),
     ("", "Expand", movement::expand),
+    ("", "EyeLike", encodings::eye_like),
     ("", "Flatten", movement::flatten),
     ("", "Floor", activations::function),
     ("", "GRU", recurrent::recurrent),
     ("", "Gather", selection::gather),
+    ("", "GatherElements", indexing::gather_elements),
+    ("", "GatherND", indexing::gather_nd),
     ("", "Gelu", activations::function),
     ("", "Gemm", products::gemm),
     ("", "GlobalAveragePool", pooling::global),
+    ("", "GlobalLpPool", local::global_lp_pool),
     ("", "GlobalMaxPool", pooling::global),
     ("", "Greater", logic::comparison),
     ("", "GreaterOrEqual", logic::comparison),
     ("", "GroupNormalization", layer_norms::group),
+    ("", "HammingWindow", signal::window),
+    ("", "HannWindow", signal::window),
     ("", "HardSigmoid", activations::function),
     ("", "HardSwish", activations::function),
     ("", "Hardmax", layer_norms::hardmax),
@@ -87,6 +112,7 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "InstanceNormalization", layer_norms::group),
     ("", "IsInf", logic::is_inf),
     ("", "IsNaN", logic::is_nan),
+    ("", "LRN", local::lrn),
     ("", "LSTM", recurrent::recurrent),
     ("", "LayerNormalization", layer_norms::layer),
     ("", "LeakyRelu", activations::function),
@@ -95,7 +121,9 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Log", activations::function),
     ("", "LogSoftmax", normalization::softmax),
     ("", "LpNormalization", layer_norms::lp),
+    ("", "LpPool", local::lp_pool),
     ("", "MatMul", products::mat_mul),
+    ("", "MatMulInteger", quantization::mat_mul_integer),
     ("", "Max", arithmetic::variadic),
     ("", "MaxPool", pooling::pool),
     ("", "Mean", arithmetic::variadic),
@@ -105,11 +133,15 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Mod", arithmetic::modulo),
     ("", "Mul", arithmetic::binary),
     ("", "Neg", activations::neg),
+    ("", "NegativeLogLikelihoodLoss", losses::negative_log_likelihood),
     ("", "Not", logic::not),
+    ("", "OneHot", encodings::one_hot),
     ("", "Or", logic::logical),
     ("", "PRelu", activations::prelu),
     ("", "Pad", padding::pad),
     ("", "Pow", arithmetic::pow),
+    ("", "QLinearMatMul", quantization::linear_mat_mul),
+    ("", "QuantizeLinear", quantization::quantize),
     ("", "RMSNormalization", layer_norms::rms),
     ("", "RNN", recurrent::recurrent),
     ("", "Range", constants::range),
@@ -126,6 +158,9 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "ReduceSumSquare", reductions::reduce),
     ("", "Relu", activations::relu),
     ("", "Reshape", movement::reshape),
+    ("", "Resize", resize::resize),
+    ("", "ReverseSequence", encodings::reverse_sequence),
+    ("", "RoiAlign", regions::roi_align),
     ("", "Round", activations::function),
     ("", "Selu", activations::function),
     ("", "Shape", constants::shape),
@@ -137,6 +172,7 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Size", constants::size),
     ("", "Slice", selection::slice),
     ("", "Softmax", normalization::softmax),
+    ("", "SoftmaxCrossEntropyLoss", losses::softmax_cross_entropy),
     ("", "Softplus", activations::function),
     ("", "Softsign", activations::function),
     ("", "SpaceToDepth", movement::space_to_depth),
@@ -151,8 +187,13 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Tile", movement::tile),
     ("", "Transpose", movement::transpose),
     ("", "Unsqueeze", movement::unsqueeze),
+    ("", "Upsample", resize::upsample),
     ("", "Where", logic::where_),
     ("", "Xor", logic::logical),
+    ("ai.onnx.ml", "Binarizer", encodings::binarizer),
+    ("ai.onnx.preview.training", "Adagrad", training::adagrad),
+    ("ai.onnx.preview.training", "Adam", training::adam),
+    ("ai.onnx.preview.training", "Momentum", training::momentum),
     ("com.microsoft", "Attention", attention::packed),
     ("com.microsoft", "BiasGelu", contrib::gelu),
     ("com.microsoft", "FastGelu", contrib::gelu),
