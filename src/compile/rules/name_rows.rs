@@ -87,11 +87,20 @@ fn normalization_of(view: &View<'_>, cone: &Cone) -> Option<Patch> {
             .iter()
             .zip(&computed)
             .all(|(row, y)| close(y, &normalize_row(&params, row, Some(&scale), Some(&shift))));
-        if agrees {
+        if agrees && agrees_at_zeros(view, cone, &params, &scale, &shift) {
             return Some(normalized(view, cone, params, &scale, &shift));
         }
     }
     None
+}
+
+/// Whether both give the same of a row of zeros: a norm that is kept from 0 otherwise than by an epsilon does not.
+fn agrees_at_zeros(view: &View<'_>, cone: &Cone, params: &normalize::Params, scale: &[f64], shift: &[f64]) -> bool {
+    let zeros = vec![0.0; scale.len()];
+    let Some(computed) = cone.evaluate(view, &zeros) else { return false };
+    let size = scale.iter().chain(shift).fold(0f64, |m, v| m.max(v.abs()));
+    let named = normalize_row(params, &zeros, Some(scale), Some(shift));
+    computed.iter().zip(&named).all(|(a, b)| (a - b).abs() <= 2e-7 * size)
 }
 
 /// Numbers in a cone that may be its epsilon.

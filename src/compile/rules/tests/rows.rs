@@ -101,3 +101,12 @@ fn softmax_from_exponentials() {
         assert_eq!(s.ops(y), ["softmax"]);
     }
 }
+
+#[test]
+fn a_norm_that_is_kept_from_zero_stays() {
+    let (mut s, x, _, _) = start();
+    let norm = s.reduce(reduce::Kind::L2, x, 0b100);
+    let norm = s.with(B::Max, norm, 1e-12);
+    let y = s.binary(B::Div, x, norm);
+    assert!(!s.ops(y).contains(&"normalize"));
+}
