@@ -1,6 +1,6 @@
 //! Small models made by hand, damaged files, and what becomes of them.
 
-mod draft;
+pub(super) mod draft;
 mod files;
 mod nodes;
 mod operators;

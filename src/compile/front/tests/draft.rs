@@ -20,11 +20,11 @@ use crate::{CompileError, CompileOptions, Problem};
 
 /// A model in the making.
 #[derive(Clone)]
-pub(super) struct Draft(pub ModelProto);
+pub(in crate::front) struct Draft(pub ModelProto);
 
 /// A dimension of a value.
 #[derive(Clone, Copy)]
-pub(super) enum Dim {
+pub(in crate::front) enum Dim {
     Of(i64),
     Named(&'static str),
     Open,
@@ -121,7 +121,7 @@ impl Draft {
     }
 }
 
-pub(super) fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: &[AttributeProto]) -> NodeProto {
+pub(in crate::front) fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: &[AttributeProto]) -> NodeProto {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     NodeProto {
         op_type: op.into(),
@@ -132,7 +132,7 @@ pub(super) fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: &[At
     }
 }
 
-pub(super) fn value(name: &str, number: i32, dims: &[Dim]) -> ValueInfoProto {
+pub(in crate::front) fn value(name: &str, number: i32, dims: &[Dim]) -> ValueInfoProto {
     let dim = |dim: &Dim| Dimension {
         value: match dim {
             Dim::Of(n) => Some(dimension::Value::DimValue(*n)),
@@ -150,38 +150,47 @@ fn attribute(name: &str, r#type: AttributeType) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: r#type as i32, ..AttributeProto::default() }
 }
 
-pub(super) fn int(name: &str, i: i64) -> AttributeProto {
+pub(in crate::front) fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { i, ..attribute(name, AttributeType::Int) }
 }
 
-pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+pub(in crate::front) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) }
 }
 
-pub(super) fn float(name: &str, f: f32) -> AttributeProto {
+pub(in crate::front) fn float(name: &str, f: f32) -> AttributeProto {
     AttributeProto { f, ..attribute(name, AttributeType::Float) }
 }
 
-pub(super) fn text(name: &str, s: &str) -> AttributeProto {
+pub(in crate::front) fn text(name: &str, s: &str) -> AttributeProto {
     AttributeProto { s: s.as_bytes().to_vec(), ..attribute(name, AttributeType::String) }
 }
 
-pub(super) fn graph(name: &str, g: GraphProto) -> AttributeProto {
+pub(in crate::front) fn floats(name: &str, floats: &[f32]) -> AttributeProto {
+    AttributeProto { floats: floats.to_vec(), ..attribute(name, AttributeType::Floats) }
+}
+
+pub(in crate::front) fn texts(name: &str, texts: &[&str]) -> AttributeProto {
+    let strings = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    AttributeProto { strings, ..attribute(name, AttributeType::Strings) }
+}
+
+pub(in crate::front) fn graph(name: &str, g: GraphProto) -> AttributeProto {
     AttributeProto { g: Some(g), ..attribute(name, AttributeType::Graph) }
 }
 
 /// An attribute of a node in a function that takes the value of the function's.
-pub(super) fn reference(name: &str, of: &str, r#type: AttributeType) -> AttributeProto {
+pub(in crate::front) fn reference(name: &str, of: &str, r#type: AttributeType) -> AttributeProto {
     AttributeProto { ref_attr_name: of.into(), ..attribute(name, r#type) }
 }
 
 /// f32 values to feed and to compare.
-pub(super) fn array(shape: &[usize], values: &[f64]) -> Array {
+pub(in crate::front) fn array(shape: &[usize], values: &[f64]) -> Array {
     Array::new(DType::F32, shape, values.to_vec())
 }
 
 /// Numbers from 0 on.
-pub(super) fn counted(shape: &[usize]) -> Array {
+pub(in crate::front) fn counted(shape: &[usize]) -> Array {
     let count: usize = shape.iter().product();
     array(shape, &(0..count).map(|i| i as f64).collect::<Vec<_>>())
 }
