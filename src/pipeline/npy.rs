@@ -1,10 +1,12 @@
 //! numpy's files.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use coulter_plan::DType;
 use npyz::{DType as NpyType, NpyFile, TypeChar, WriterBuilder};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::{Array, PipelineError};
 
@@ -16,15 +18,12 @@ pub(crate) fn read_npy(path: &Path, reader: impl Read) -> Result<Array, Pipeline
 
 /// Reads every array of an `.npz`, in the archive's order.
 pub(crate) fn read_npz(path: &Path, reader: impl Read + Seek) -> Result<Vec<(String, Array)>, PipelineError> {
-    let mut archive =
-        npyz::npz::NpzArchive::new(BufReader::new(reader)).map_err(|e| not_numpy(path, &e.to_string()))?;
-    let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    let mut arrays = Vec::with_capacity(names.len());
-    for name in names {
-        let file = archive.by_name(&name).map_err(|e| not_numpy(path, &e.to_string()))?;
-        let Some(file) = file else { return Err(not_numpy(path, &format!("{name} is listed but absent"))) };
-        let array = array(file).map_err(|reason| not_numpy(path, &format!("{name}: {reason}")))?;
-        arrays.push((name, array));
+    let mut archive = ZipArchive::new(reader).map_err(|e| not_numpy(path, &e.to_string()))?;
+    let mut arrays = Vec::with_capacity(archive.len());
+    for i in 0..archive.len() {
+        let entry = archive.by_index(i).map_err(|e| not_numpy(path, &e.to_string()))?;
+        let Some(name) = entry.name().strip_suffix(".npy").map(str::to_owned) else { continue };
+        arrays.push((name, read_npy(path, entry)?));
     }
     Ok(arrays)
 }
@@ -77,22 +76,21 @@ fn array<R: Read>(file: NpyFile<R>) -> Result<Array, String> {
 /// When the file cannot be written.
 pub fn write_npz(path: &Path, arrays: &[(String, Array)]) -> Result<(), PipelineError> {
     let failed = |e: std::io::Error| PipelineError::Write { path: path.to_owned(), reason: e.to_string() };
-    let mut archive = npyz::npz::NpzWriter::create(path).map_err(failed)?;
+    let mut archive = ZipWriter::new(std::fs::File::create(path).map_err(failed)?);
+    // As numpy does: not compressed, and prepared for more than 4 GiB.
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
     for (name, array) in arrays {
-        write_array(&mut archive, name, array).map_err(failed)?;
+        archive.start_file(format!("{name}.npy"), options).map_err(|e| failed(e.into()))?;
+        write_array(&mut archive, array).map_err(failed)?;
     }
-    Ok(())
+    archive.finish().map(drop).map_err(|e| failed(e.into()))
 }
 
-fn write_array<W: std::io::Write + Seek>(
-    archive: &mut npyz::npz::NpzWriter<W>,
-    name: &str,
-    array: &Array,
-) -> std::io::Result<()> {
+fn write_array(file: &mut impl Write, array: &Array) -> std::io::Result<()> {
     let shape: Vec<u64> = array.shape.iter().map(|&d| d as u64).collect();
     macro_rules! elements {
         ($t:ty) => {{
-            let mut writer = archive.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+            let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
             for chunk in array.bytes.as_chunks::<{ size_of::<$t>() }>().0 {
                 writer.push(&<$t>::from_le_bytes(*chunk))?;
             }
@@ -112,11 +110,11 @@ fn write_array<W: std::io::Write + Seek>(
         DType::I64 => elements!(i64),
         DType::U64 => elements!(u64),
         DType::BF16 => match array.convert(DType::F32) {
-            Some(wide) => write_array(archive, name, &wide),
+            Some(wide) => write_array(file, &wide),
             None => Err(std::io::Error::other("bfloat16 does not convert")),
         },
         DType::Bool => {
-            let mut writer = archive.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+            let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
             for byte in &array.bytes {
                 writer.push(&(*byte != 0))?;
             }

@@ -1,32 +1,26 @@
 //! numpy's archives.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use coulter_plan::DType;
-use npyz::npz::NpzArchive;
+use npyz::NpyFile;
+use zip::ZipArchive;
 
 use crate::arrays::Array;
 
 /// All arrays of numbers in an archive, by name.
 pub fn read(path: &Path) -> Vec<(String, Array)> {
-    let mut archive = NpzArchive::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    let arrays = names.into_iter().filter_map(|name| {
-        let (descriptor, shape, bytes) = raw(&mut archive, &name);
+    let file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut archive = ZipArchive::new(file).expect("a readable archive");
+    let arrays = (0..archive.len()).filter_map(|i| {
+        let entry = archive.by_index(i).expect("a readable entry");
+        let name = entry.name().trim_end_matches(".npy").to_owned();
+        let (descriptor, shape, bytes) = raw(entry, &name);
         Some((name, Array { dtype: dtype(&descriptor)?, shape, bytes }))
     });
     arrays.collect()
-}
-
-/// The array of text with this name.
-pub fn read_text(path: &Path, name: &str) -> Vec<String> {
-    let mut archive = NpzArchive::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let (descriptor, shape, bytes) = raw(&mut archive, name);
-    assert!(descriptor.starts_with("<U"), "{name} is {descriptor}, not text");
-    let width = bytes.len() / shape.iter().product::<usize>().max(1);
-    let point = |c: &[u8]| char::from_u32(u32::from_le_bytes([c[0], c[1], c[2], c[3]])).filter(|&c| c != '\0');
-    bytes.chunks_exact(width).map(|text| text.chunks_exact(4).filter_map(point).collect()).collect()
 }
 
 /// The array with this name.
@@ -35,8 +29,8 @@ pub fn named<'a>(arrays: &'a [(String, Array)], name: &str) -> &'a Array {
     &found.unwrap_or_else(|| panic!("no array {name} in {:?}", arrays.iter().map(|(n, _)| n).collect::<Vec<_>>())).1
 }
 
-fn raw(archive: &mut NpzArchive<std::io::BufReader<std::fs::File>>, name: &str) -> (String, Vec<usize>, Vec<u8>) {
-    let array = archive.by_name(name).expect("a readable archive").expect("a name in the archive");
+fn raw(entry: impl Read, name: &str) -> (String, Vec<usize>, Vec<u8>) {
+    let array = NpyFile::new(entry).expect("a readable array");
     assert_eq!(array.order(), npyz::Order::C, "{name} is not row-major");
     let shape = array.shape().iter().map(|&d| d as usize).collect();
     let descriptor = array.dtype().descr().trim_matches('\'').to_owned();
