@@ -98,8 +98,8 @@ impl DepthwiseKernel {
         let width = shape.horizontal.output;
         let work = (rows * width * shape.channels).saturating_mul(shape.vertical.kernel * shape.horizontal.kernel);
         let (row_tasks, panel_tasks) = grid(rows, shape.channels.div_ceil(PANEL), work, parallel.threads());
-        let row_bytes = shape.horizontal.input * shape.channels * size_of::<f32>() * shape.vertical.stride;
-        let block = (BLOCK_BYTES / row_bytes.max(1)).max(1);
+        let row_bytes = (shape.horizontal.input * size_of::<f32>()).saturating_mul(shape.channels);
+        let block = (BLOCK_BYTES / row_bytes.saturating_mul(shape.vertical.stride).max(1)).max(1);
         parallel.run(row_tasks * panel_tasks, &|task| {
             let channels = share(shape.channels, PANEL, task % panel_tasks, panel_tasks);
             let rows = share(rows, 1, task / panel_tasks, row_tasks);

@@ -69,7 +69,7 @@ pub(super) unsafe fn panel<V: Fused, const T: usize, const HALF: usize, const FU
                 taps: taps.len(),
                 x: x.as_ptr().add(source * x.pitch() + c),
                 x_pitch: x.pitch(),
-                x_step: vertical.dilation * horizontal.input * x.pitch(),
+                x_step: vertical.dilation.wrapping_mul(horizontal.input * x.pitch()),
                 weights: operands.weights.as_ptr().add(taps.start * horizontal.kernel * w_pitch + c),
                 w_pitch,
                 w_step: horizontal.kernel * w_pitch,
@@ -146,7 +146,7 @@ impl<const K: usize, const S: usize> Taps for Fixed<K, S> {
             for (k, tap) in taps.iter_mut().enumerate() {
                 *tap = V::load(weights.add(k * line.w_pitch));
             }
-            let mut pixel = x.wrapping_offset((first - 1) * line.x_pitch as isize);
+            let mut pixel = x.wrapping_offset((first - 1).wrapping_mul(line.x_pitch as isize));
             for_each_column!(j < (T - 1) * S + K => {
                 pixel = pixel.wrapping_add(line.x_pitch);
                 let column = line.load::<V, FULL>(line.column::<EDGE>(pixel, first + j as isize));
@@ -173,17 +173,17 @@ impl Taps for Any {
         sums: &mut [V; T],
     ) {
         let Axis { kernel, stride, dilation, .. } = *line.horizontal;
-        let step = stride * line.x_pitch;
+        let step = stride.wrapping_mul(line.x_pitch);
         for k in 0..kernel {
             // SAFETY: columns inside the row are elements of the input; weights have all taps of whole panels.
             unsafe {
                 let tap = V::load(weights.add(k * line.w_pitch));
                 let mut at = first + (k * dilation) as isize;
-                let mut pixel = x.wrapping_offset(at * line.x_pitch as isize);
+                let mut pixel = x.wrapping_offset(at.wrapping_mul(line.x_pitch as isize));
                 for sum in sums.iter_mut() {
                     let column = line.load::<V, FULL>(line.column::<EDGE>(pixel, at));
                     *sum = column.fused(tap, *sum);
-                    at += stride as isize;
+                    at = at.wrapping_add(stride as isize);
                     pixel = pixel.wrapping_add(step);
                 }
             }
