@@ -309,6 +309,47 @@ impl Importer<'_> {
         self.emit(Op::Binary(params), &[a, b], given, &shape)
     }
 
+    /// As [`Importer::binary`], of any type whose values an operator of the plan can take: half floats are computed as
+    /// f32, small integers as larger ones and cut back, u64 as i64. The result has the operands' type, or is bool.
+    pub(crate) fn elementwise(&mut self, kind: binary::Kind, a: TensorId, b: TensorId) -> Result<TensorId, Decline> {
+        let dtype = self.dtype(a);
+        if self.dtype(b) != dtype {
+            return Err(Decline::broken(format!("operands of {dtype} and {}", self.dtype(b))));
+        }
+        if dtype == DType::U64 {
+            return self.of_u64(kind, a, b);
+        }
+        let (a, b) = (self.arithmetic(a)?, self.arithmetic(b)?);
+        let y = self.binary(kind, a, b)?;
+        if kind.is_comparison() { Ok(y) } else { self.cast(y, dtype) }
+    }
+
+    /// Sums and products of u64 are those of i64; moved by 2⁶³, they are also in i64's order.
+    fn of_u64(&mut self, kind: binary::Kind, a: TensorId, b: TensorId) -> Result<TensorId, Decline> {
+        use binary::Kind;
+        let ordered = match kind {
+            Kind::Add | Kind::Sub | Kind::Mul | Kind::Equal => false,
+            Kind::Min | Kind::Max | Kind::Less | Kind::LessEqual | Kind::Greater | Kind::GreaterEqual => true,
+            _ => return Err(Decline::fallback(format!("{kind:?} of u64 has no native form"))),
+        };
+        let middle = self.scalar(i64::MIN as f64, DType::I64, 0);
+        let mut operands = [a, b];
+        for operand in &mut operands {
+            *operand = self.cast(*operand, DType::I64)?;
+            if ordered {
+                *operand = self.binary(Kind::Add, *operand, middle)?;
+            }
+        }
+        let mut y = self.binary(kind, operands[0], operands[1])?;
+        if kind.is_comparison() {
+            return Ok(y);
+        }
+        if ordered {
+            y = self.binary(Kind::Sub, y, middle)?;
+        }
+        self.cast(y, DType::U64)
+    }
+
     /// condition ? a : b, broadcast as in numpy.
     pub(crate) fn select(&mut self, condition: TensorId, a: TensorId, b: TensorId) -> Result<TensorId, Decline> {
         let dtype = self.dtype(a);

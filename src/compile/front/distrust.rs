@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use coulter_plan::DType;
 use tract_onnx::pb::NodeProto;
 
 use super::importer::Importer;
@@ -85,9 +86,13 @@ const RULES: &[(&[&str], Wrong)] = &[
     (&["SpaceToDepth", "DepthToSpace", "BitShift", "QLinearMatMul"], |_, node| {
         Some(format!("tract miscomputes {}", node.op()))
     }),
+    (&["Mod"], |importer, node| {
+        let dtype = importer.dtype(node.optional(0)?);
+        (dtype != DType::F64).then(|| format!("tract miscomputes it in {dtype}"))
+    }),
     (&["Celu"], |importer, node| {
         let dtype = importer.dtype(node.optional(0)?);
-        (dtype != coulter_plan::DType::F32).then(|| format!("tract miscomputes it in {dtype}"))
+        (dtype != DType::F32).then(|| format!("tract miscomputes it in {dtype}"))
     }),
     (
         &["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"],

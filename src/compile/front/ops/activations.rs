@@ -67,6 +67,10 @@ fn is_integer(dtype: DType) -> bool {
     !matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::Bool)
 }
 
+fn is_unsigned(dtype: DType) -> bool {
+    matches!(dtype, DType::U8 | DType::U16 | DType::U32 | DType::U64)
+}
+
 /// |x|
 pub(super) fn abs(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
     let x = node.input(0)?;
@@ -74,13 +78,11 @@ pub(super) fn abs(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported 
     if !is_integer(dtype) {
         return one(float(importer, x, Activation::new(Kind::Abs))?);
     }
-    if matches!(dtype, DType::U8 | DType::U16 | DType::U32 | DType::U64) {
+    if is_unsigned(dtype) {
         return one(x);
     }
-    let wide = importer.arithmetic(x)?;
-    let negative = negated(importer, wide)?;
-    let y = importer.binary(Binary::Max, wide, negative)?;
-    one(importer.cast(y, dtype)?)
+    let negative = negated(importer, x)?;
+    one(importer.elementwise(Binary::Max, x, negative)?)
 }
 
 /// −x
@@ -90,14 +92,12 @@ pub(super) fn neg(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported 
     if !is_integer(dtype) {
         return one(float(importer, x, Activation::new(Kind::Neg))?);
     }
-    let wide = importer.arithmetic(x)?;
-    let y = negated(importer, wide)?;
-    one(importer.cast(y, dtype)?)
+    one(negated(importer, x)?)
 }
 
 fn negated(importer: &mut Importer<'_>, x: TensorId) -> Result<TensorId, Decline> {
     let zero = importer.scalar(0.0, importer.dtype(x), importer.rank(x));
-    importer.binary(Binary::Sub, zero, x)
+    importer.elementwise(Binary::Sub, zero, x)
 }
 
 /// −1, 0 or 1
@@ -107,14 +107,14 @@ pub(super) fn sign(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
     if !is_integer(dtype) {
         return one(float(importer, x, Activation::new(Kind::Sign))?);
     }
-    let wide = importer.arithmetic(x)?;
-    let of = importer.dtype(wide);
-    let (one_, minus) = (importer.scalar(1.0, of, 1), importer.scalar(-1.0, of, 1));
-    let capped = importer.binary(Binary::Min, wide, one_)?;
-    let y = importer.binary(Binary::Max, capped, minus)?;
-    let shape = importer.shape(x);
-    let y = importer.reshape(y, &shape)?;
-    one(importer.cast(y, dtype)?)
+    let rank = importer.rank(x);
+    let capped = importer.scalar(1.0, dtype, rank);
+    let y = importer.elementwise(Binary::Min, x, capped)?;
+    if is_unsigned(dtype) {
+        return one(y);
+    }
+    let least = importer.scalar(-1.0, dtype, rank);
+    one(importer.elementwise(Binary::Max, y, least)?)
 }
 
 /// max(x, 0)
@@ -124,10 +124,8 @@ pub(super) fn relu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
     if !is_integer(dtype) {
         return one(float(importer, x, Activation::RELU)?);
     }
-    let wide = importer.arithmetic(x)?;
-    let zero = importer.scalar(0.0, importer.dtype(wide), importer.rank(x));
-    let y = importer.binary(Binary::Max, wide, zero)?;
-    one(importer.cast(y, dtype)?)
+    let zero = importer.scalar(0.0, dtype, importer.rank(x));
+    one(importer.elementwise(Binary::Max, x, zero)?)
 }
 
 /// sin x / cos x
@@ -162,24 +160,19 @@ pub(super) fn clip(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
         let (a, b) = (low.unwrap_or(f32::NEG_INFINITY), high.unwrap_or(f32::INFINITY));
         return one(float(importer, x, Activation { kind: Kind::Clamp, a, b })?);
     }
-    let mut y = importer.arithmetic(x)?;
-    let shape = importer.shape(x);
+    let (mut y, shape) = (x, importer.shape(x));
     for (bound, kind) in bounds.into_iter().zip([Binary::Max, Binary::Min]) {
         if let Some(bound) = bound {
-            let bound = importer.arithmetic(bound)?;
-            y = importer.binary(kind, y, bound)?;
+            y = importer.elementwise(kind, y, bound)?;
             y = importer.reshape(y, &shape)?;
         }
     }
-    one(importer.cast(y, dtype)?)
+    one(y)
 }
 
 /// The slope is broadcast to x; a vector that does not fit so belongs to axis 1.
 pub(super) fn prelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
-    let (x, slope) = (node.input(0)?, node.input(1)?);
-    let dtype = importer.dtype(x);
-    importer.expect_dtype(slope, dtype)?;
-    let (wide, mut slope) = (importer.arithmetic(x)?, importer.arithmetic(slope)?);
+    let (x, mut slope) = (node.input(0)?, node.input(1)?);
     let (shape, of_slope) = (importer.shape(x), importer.shape(slope));
     let fits = node.opset >= 7 && importer.broadcast_shape(&[x, slope]).is_ok_and(|s| s == shape);
     if let (&[channels], false) = (&of_slope[..], fits)
@@ -190,9 +183,9 @@ pub(super) fn prelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Importe
         along[1] = channels;
         slope = importer.reshape(slope, &along)?;
     }
-    let y = importer.binary(Binary::PRelu, wide, slope)?;
+    let y = importer.elementwise(Binary::PRelu, x, slope)?;
     if importer.shape(y) != shape {
         return Err(Decline::broken(format!("slope {of_slope:?} does not broadcast to {shape:?}")));
     }
-    one(importer.cast(y, dtype)?)
+    one(y)
 }

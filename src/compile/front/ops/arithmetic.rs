@@ -32,21 +32,10 @@ pub(super) fn binary(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Import
         "Mul" => Kind::Mul,
         _ => Kind::Div,
     };
-    one(apply(importer, kind, a, b)?)
+    one(importer.elementwise(kind, a, b)?)
 }
 
-/// A function of two tensors of one type, which is the result's too.
-fn apply(importer: &mut Importer<'_>, kind: Kind, a: TensorId, b: TensorId) -> Result<TensorId, Decline> {
-    let dtype = importer.dtype(a);
-    if importer.dtype(b) != dtype {
-        return Err(Decline::broken(format!("operands of {dtype} and {}", importer.dtype(b))));
-    }
-    let (a, b) = (importer.arithmetic(a)?, importer.arithmetic(b)?);
-    let y = importer.binary(kind, a, b)?;
-    importer.cast(y, dtype)
-}
-
-/// Sum, Mean, Max, Min.
+/// Sum, Mean, Max, Min. The mean of half floats is rounded once.
 pub(super) fn variadic(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
     let kind = match node.op() {
         "Max" => Kind::Max,
@@ -55,18 +44,16 @@ pub(super) fn variadic(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Impo
     };
     let operands = node.all_inputs()?;
     let (first, rest) = operands.split_first().ok_or_else(|| Decline::broken("it has no inputs"))?;
+    if node.op() != "Mean" {
+        return one(rest.iter().try_fold(*first, |y, &operand| importer.elementwise(kind, y, operand))?);
+    }
     let dtype = importer.dtype(*first);
-    let mut y = importer.arithmetic(*first)?;
+    let (mut sum, _) = importer.widened(*first)?;
     for &operand in rest {
-        if importer.dtype(operand) != dtype {
-            return Err(Decline::broken(format!("operands of {dtype} and {}", importer.dtype(operand))));
-        }
-        let operand = importer.arithmetic(operand)?;
-        y = importer.binary(kind, y, operand)?;
+        let (operand, _) = importer.widened(operand)?;
+        sum = importer.elementwise(kind, sum, operand)?;
     }
-    if node.op() == "Mean" && !rest.is_empty() {
-        y = importer.affine(y, 1.0 / operands.len() as f32, 0.0)?;
-    }
+    let y = importer.affine(sum, 1.0 / operands.len() as f32, 0.0)?;
     one(importer.cast(y, dtype)?)
 }
 
@@ -77,7 +64,7 @@ pub(super) fn modulo(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Import
     if !fmod && matches!(importer.dtype(a), DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
         return Err(Decline::broken("Mod of floating-point numbers needs fmod = 1"));
     }
-    one(apply(importer, if fmod { Kind::Fmod } else { Kind::Mod }, a, b)?)
+    one(importer.elementwise(if fmod { Kind::Fmod } else { Kind::Mod }, a, b)?)
 }
 
 /// The result has the base's type, whatever the exponent's is.

@@ -20,11 +20,10 @@ pub(super) fn comparison(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Im
         _ => Kind::GreaterEqual,
     };
     let dtype = importer.dtype(a);
-    if importer.dtype(b) != dtype || (dtype == DType::Bool && kind != Kind::Equal) {
-        return Err(Decline::broken(format!("operands of {dtype} and {}", importer.dtype(b))));
+    if dtype == DType::Bool && kind != Kind::Equal {
+        return Err(Decline::broken("truth values have no order"));
     }
-    let (a, b) = (importer.arithmetic(a)?, importer.arithmetic(b)?);
-    one(importer.binary(kind, a, b)?)
+    one(importer.elementwise(kind, a, b)?)
 }
 
 /// And, Or, Xor.

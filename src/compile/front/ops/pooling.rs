@@ -4,12 +4,12 @@ use coulter_plan::ops::pool2d::{self, Kind};
 use coulter_plan::ops::reduce;
 use coulter_plan::{Activation, DType};
 
-use super::window::{height_width, spatial, window};
+use super::window::{Axis, Window, height_width, spatial, windows};
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
-use crate::graph::Op;
+use crate::graph::{Op, TensorId};
 
-/// MaxPool and AveragePool.
+/// MaxPool and AveragePool. Windows over three dimensions are windows over the last two, then over the first.
 pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
     let x = node.input(0)?;
     let (shape, dtype) = (importer.shape(x), importer.dtype(x));
@@ -24,17 +24,8 @@ pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
         return Err(Decline::broken("attribute kernel_shape is missing"));
     }
     let kernel = spatial(node, "kernel_shape", shape.len() - 2, 1, 1)?;
-    let found = window(node, &kernel, &shape[2..])?;
-    let counted = node.flag("count_include_pad")?;
-    let super::window::Window { kernel, stride, dilation, pad } = found;
-    let ceil = node.flag("ceil_mode")?;
-    let extents = [0, 1].map(|i| u64::from(dilation[i]) * u64::from(kernel[i] - 1) + 1);
-    let reaches = (0..4).all(|i| u64::from(pad[i]) < extents[i % 2]);
-    let elements = u64::from(kernel[0]) * u64::from(kernel[1]);
-    if !reaches || elements > u64::from(pool2d::MAX_WINDOW) {
-        return Err(Decline::fallback(format!("padding {pad:?} around windows of {kernel:?} has no native form")));
-    }
-    let kind = match (max, counted) {
+    let axes = windows(node, &kernel, &shape[2..])?;
+    let kind = match (max, node.flag("count_include_pad")?) {
         (true, _) => Kind::Max,
         (false, false) => Kind::Average,
         (false, true) => Kind::AverageWithPad,
@@ -45,13 +36,45 @@ pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
         DType::I8 | DType::U8 if max => importer.cast(x, DType::F32)?,
         _ => return Err(Decline::fallback(format!("pooling of {dtype} has no native form"))),
     };
-    let nhwc = importer.to_nhwc(wide)?;
-    let [oh, ow] = found.outputs(height_width(&shape[2..]), ceil);
+    let ceil = node.flag("ceil_mode")?;
+    let y = match (&axes[..], &shape[..]) {
+        ([_] | [_, _], _) => planar(importer, wide, kind, Window::over(&axes), ceil)?,
+        ([depth, plane @ ..], &[n, c, d, h, w]) => {
+            let planes = importer.reshape(wide, &[n, c * d, h, w])?;
+            let pooled = planar(importer, planes, kind, Window::over(plane), ceil)?;
+            let &[_, _, oh, ow] = &importer.shape(pooled)[..] else { return Err(Decline::broken("no planes")) };
+            let columns = importer.reshape(pooled, &[n, c, d, oh * ow])?;
+            let across = Axis { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
+            let y = planar(importer, columns, kind, Window::over(&[*depth, across]), ceil)?;
+            importer.reshape(y, &[n, c, depth.outputs(d, ceil), oh, ow])?
+        }
+        _ => return Err(Decline::fallback(format!("pooling over {} dimensions has no native form", axes.len()))),
+    };
+    one(importer.cast(y, dtype)?)
+}
+
+/// A pool of f32 over one dimension or two.
+fn planar(
+    importer: &mut Importer<'_>,
+    x: TensorId,
+    kind: Kind,
+    window: Window,
+    ceil: bool,
+) -> Result<TensorId, Decline> {
+    let shape = importer.shape(x);
+    let [oh, ow] = window.outputs(height_width(&shape[2..]), ceil);
+    let Window { kernel, stride, dilation, pad } = window;
+    let extents = [0, 1].map(|i| u64::from(dilation[i]) * u64::from(kernel[i] - 1) + 1);
+    let reaches = (0..4).all(|i| u64::from(pad[i]) < extents[i % 2]);
+    let elements = u64::from(kernel[0]) * u64::from(kernel[1]);
+    if !reaches || elements > u64::from(pool2d::MAX_WINDOW) {
+        return Err(Decline::fallback(format!("padding {pad:?} around windows of {kernel:?} has no native form")));
+    }
+    let nhwc = importer.to_nhwc(x)?;
     let activation = Activation::IDENTITY;
     let op = Op::Pool2d(pool2d::Params { kind, kernel, stride, dilation, pad, ceil, activation });
     let y = importer.emit(op, &[nhwc], DType::F32, &[shape[0], oh, ow, shape[1]])?;
-    let y = importer.from_nhwc(y, shape.len() - 2)?;
-    one(importer.cast(y, dtype)?)
+    importer.from_nhwc(y, shape.len() - 2)
 }
 
 /// GlobalMaxPool and GlobalAveragePool.

@@ -38,6 +38,10 @@ pub(super) fn reduce(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Import
     if importer.shape(x).contains(&0) {
         return one(of_nothing(importer, kind, x, &axes, node.int_or("keepdims", 1)? != 0)?);
     }
+    let integer = !dtype.is_float();
+    if integer && matches!(kind, Kind::L1 | Kind::SumSquare) {
+        return of_integers(importer, kind, x, &axes, node.int_or("keepdims", 1)? != 0);
+    }
     let wide = match dtype {
         DType::Bool if matches!(kind, Kind::Max | Kind::Min) => importer.cast(x, DType::I32)?,
         _ => importer.arithmetic(x)?,
@@ -68,6 +72,21 @@ fn of_nothing(
     };
     let value = importer.scalar(value, dtype, kept.len());
     importer.broadcast_to(value, &kept)
+}
+
+/// Sums of absolute values and of squares, each computed first.
+fn of_integers(importer: &mut Importer<'_>, kind: Kind, x: TensorId, axes: &[usize], keep: bool) -> Imported {
+    let dtype = importer.dtype(x);
+    let wide = importer.arithmetic(x)?;
+    let parts = if kind == Kind::L1 {
+        let zero = importer.scalar(0.0, importer.dtype(wide), importer.rank(x));
+        let negative = importer.binary(binary::Kind::Sub, zero, wide)?;
+        importer.binary(binary::Kind::Max, wide, negative)?
+    } else {
+        importer.binary(binary::Kind::Mul, wide, wide)?
+    };
+    let y = importer.reduce(Kind::Sum, parts, axes, keep)?;
+    one(importer.cast(y, dtype)?)
 }
 
 /// ArgMax and ArgMin. The last of several is the first from the end.

@@ -83,6 +83,8 @@ pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Importe
 
 /// First index and number of indices of a slice of a dimension; `None` for a step of 0.
 fn extent(dim: i64, start: i64, end: i64, step: i64) -> Option<(usize, usize)> {
+    // The greatest number stands for no end at all, backwards too.
+    let unbounded = end == i64::MAX || end == i64::from(i32::MAX);
     let from_front = |i: i64| if i < 0 { i.saturating_add(dim) } else { i };
     let (start, end) = (from_front(start), from_front(end));
     let (start, span) = match step {
@@ -92,9 +94,9 @@ fn extent(dim: i64, start: i64, end: i64, step: i64) -> Option<(usize, usize)> {
             (start, end.clamp(0, dim) - start)
         }
         _ => {
-            // A start before the first element is the first; an end there is before it.
-            let start = start.clamp(0.min(dim - 1), dim - 1);
-            (start, start - end.clamp(-1, dim - 1))
+            let start = start.min(dim - 1).max(0);
+            let end = if unbounded { -1 } else { end.min(dim - 1).max(-1) };
+            (start, start.min(dim - 1) - end)
         }
     };
     let count = if span <= 0 { 0 } else { (span - 1) / step.saturating_abs() + 1 };

@@ -1,4 +1,4 @@
-//! What convolutions and pools share: windows over one or two dimensions, and the way to NHWC and back.
+//! What convolutions and pools share: windows over spatial dimensions, and the way to NHWC and back.
 
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, OnnxNode};
@@ -46,49 +46,65 @@ fn extent(kernel: i64, dilation: i64) -> i64 {
     dilation * (kernel - 1) + 1
 }
 
-/// Reads strides, dilations and pads over spatial dimensions of this kernel and these sizes, one or two.
-pub(super) fn window(node: &OnnxNode<'_>, kernel: &[i64], sizes: &[usize]) -> Result<Window, Decline> {
-    let dims = sizes.len();
-    if !(1..=2).contains(&dims) {
-        return Err(Decline::fallback(format!("windows over {dims} dimensions have no native form")));
+/// Windows along one dimension.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Axis {
+    pub kernel: i64,
+    pub stride: i64,
+    pub dilation: i64,
+    pub before: i64,
+    pub after: i64,
+}
+
+impl Axis {
+    /// Number of windows in a dimension of this size, rounded down or, with `ceil`, up to windows that begin in it.
+    pub(super) fn outputs(&self, size: usize, ceil: bool) -> usize {
+        let free = size as i64 + self.before + self.after - extent(self.kernel, self.dilation);
+        let count = free / self.stride + 1;
+        let more = ceil && free % self.stride != 0 && count * self.stride < size as i64 + self.before;
+        (count + i64::from(more)) as usize
     }
+}
+
+/// Reads strides, dilations and pads over spatial dimensions of this kernel and these sizes.
+pub(super) fn windows(node: &OnnxNode<'_>, kernel: &[i64], sizes: &[usize]) -> Result<Vec<Axis>, Decline> {
+    let dims = sizes.len();
     if kernel.len() != dims || kernel.iter().any(|k| !(1..MAX).contains(k)) {
         return Err(Decline::broken(format!("a kernel of {kernel:?} for {dims} spatial dimensions")));
     }
     let strides = spatial(node, "strides", dims, 1, 1)?;
     let dilations = spatial(node, "dilations", dims, 1, 1)?;
-    let pads = match node.string_or("auto_pad", "NOTSET")? {
-        "NOTSET" | "" => explicit(node, dims)?,
-        "VALID" => vec![0; 2 * dims],
-        same @ ("SAME_UPPER" | "SAME_LOWER") => {
-            let mut pads = vec![0; 2 * dims];
-            for i in 0..dims {
-                let size = sizes[i] as i64;
-                let outputs = (size + strides[i] - 1) / strides[i];
-                let reach = (outputs - 1) * strides[i] + extent(kernel[i], dilations[i]);
-                let total = (reach - size).max(0);
-                let less = total / 2;
-                let before = if same == "SAME_UPPER" { less } else { total - less };
-                (pads[i], pads[i + dims]) = (before, total - before);
+    let auto = node.string_or("auto_pad", "NOTSET")?;
+    let pads = if matches!(auto, "NOTSET" | "") { explicit(node, dims)? } else { vec![0; 2 * dims] };
+    let mut axes = Vec::new();
+    for (i, &size) in sizes.iter().enumerate() {
+        let (kernel, stride, dilation) = (kernel[i], strides[i], dilations[i]);
+        let (reach, size) = (extent(kernel, dilation), size as i64);
+        let (before, after) = match auto {
+            "NOTSET" | "" => (pads[i], pads[i + dims]),
+            "VALID" => (0, 0),
+            "SAME_UPPER" | "SAME_LOWER" => {
+                let total = (((size - 1) / stride) * stride + reach - size).max(0);
+                if auto == "SAME_UPPER" { (total / 2, total - total / 2) } else { (total - total / 2, total / 2) }
             }
-            pads
-        }
-        other => return Err(Decline::broken(format!("auto_pad is {other:?}"))),
-    };
-    for i in 0..dims {
-        let whole = sizes[i] as i64 + pads[i] + pads[i + dims];
-        if sizes[i] == 0 || whole >= MAX || extent(kernel[i], dilations[i]) > whole {
-            let reach = extent(kernel[i], dilations[i]);
+            other => return Err(Decline::broken(format!("auto_pad is {other:?}"))),
+        };
+        let whole = size + before + after;
+        if size == 0 || whole >= MAX || reach > whole {
             return Err(Decline::broken(format!("a window of {reach} does not fit into {whole}")));
         }
+        axes.push(Axis { kernel, stride, dilation, before, after });
     }
-    let (before, after) = (pair(&pads[..dims], 0), pair(&pads[dims..], 0));
-    Ok(Window {
-        kernel: pair(kernel, 1),
-        stride: pair(&strides, 1),
-        dilation: pair(&dilations, 1),
-        pad: [before[0], before[1], after[0], after[1]],
-    })
+    Ok(axes)
+}
+
+/// As [`windows`], over one dimension or two.
+pub(super) fn window(node: &OnnxNode<'_>, kernel: &[i64], sizes: &[usize]) -> Result<Window, Decline> {
+    if !(1..=2).contains(&sizes.len()) {
+        let dims = sizes.len();
+        return Err(Decline::fallback(format!("windows over {dims} dimensions have no native form")));
+    }
+    Ok(Window::over(&windows(node, kernel, sizes)?))
 }
 
 /// The attribute `pads`: before each dimension, then after each.
@@ -104,18 +120,24 @@ pub(super) fn explicit(node: &OnnxNode<'_>, dims: usize) -> Result<Vec<i64>, Dec
 }
 
 impl Window {
-    /// Height and width of the result, rounded down or, with `ceil`, up to windows that begin in the input.
+    /// Over the last one or two of these dimensions.
+    pub(super) fn over(axes: &[Axis]) -> Self {
+        let each = |of: fn(&Axis) -> i64, height| pair(&axes.iter().map(of).collect::<Vec<_>>(), height);
+        let (before, after) = (each(|a| a.before, 0), each(|a| a.after, 0));
+        Self {
+            kernel: each(|a| a.kernel, 1),
+            stride: each(|a| a.stride, 1),
+            dilation: each(|a| a.dilation, 1),
+            pad: [before[0], before[1], after[0], after[1]],
+        }
+    }
+
+    /// Height and width of the result: see [`Axis::outputs`].
     pub(super) fn outputs(&self, sizes: [usize; 2], ceil: bool) -> [usize; 2] {
         [0, 1].map(|i| {
-            let size = sizes[i] as i64;
-            let (before, after) = (i64::from(self.pad[i]), i64::from(self.pad[i + 2]));
-            let stride = i64::from(self.stride[i]);
-            let free = size + before + after - extent(self.kernel[i].into(), self.dilation[i].into());
-            let mut count = free / stride + 1;
-            if ceil && free % stride != 0 && count * stride < size + before {
-                count += 1;
-            }
-            count as usize
+            let [kernel, stride, dilation, before, after] =
+                [self.kernel[i], self.stride[i], self.dilation[i], self.pad[i], self.pad[i + 2]].map(i64::from);
+            Axis { kernel, stride, dilation, before, after }.outputs(sizes[i], ceil)
         })
     }
 }

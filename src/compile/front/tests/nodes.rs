@@ -163,28 +163,27 @@ fn functions_that_call_themselves_are_a_problem() {
     assert!(problems.iter().any(|p| p.reason.contains("lie in each other")), "{problems:?}");
 }
 
-/// Elements along the last axis picked by index: an operator that tract runs.
-fn gathered() -> Draft {
-    let draft = Draft::new(17).input("x", DType::F32, &[1, 3]);
-    let index = tensors::write("i", DType::I64, &[1, 2], &crate::graph::Value::from_i64(&[2, 0]));
-    draft.constant(index).node("GatherElements", &["x", "i"], &["y"], &[int("axis", 1)]).output("y")
+/// A sample from the middle of four pixels: an operator that tract runs.
+fn sampled() -> Draft {
+    let draft = Draft::new(17).input("x", DType::F32, &[1, 1, 2, 2]).floats("grid", &[1, 1, 1, 2], &[0.0, 0.0]);
+    draft.node("GridSample", &["x", "grid"], &["y"], &[]).output("y")
 }
 
 #[test]
 fn what_has_no_native_form_becomes_a_model_of_one_node() {
-    let graph = gathered().import();
+    let graph = sampled().import();
     let [node] = &graph.nodes[..] else { panic!("one node in {:?}", ops(&graph)) };
     let Op::Fallback(fallback) = &node.op else { panic!("{:?}", node.op) };
-    assert_eq!((node.inputs.len(), &fallback.ops[..]), (1, &["GatherElements".to_string()][..]));
-    let x: Vec<u8> = [5.0_f32, 6.0, 7.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-    let y = coulter_fallback::evaluate(&fallback.model, &[(DType::F32, vec![1, 3], &x)]).expect("tract runs it");
-    assert_eq!(crate::graph::Value(y[0].2.clone().into()).to_f32(), [7.0, 5.0]);
+    assert_eq!((node.inputs.len(), &fallback.ops[..]), (1, &["GridSample".to_string()][..]));
+    let x: Vec<u8> = [5.0_f32, 6.0, 7.0, 10.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let y = coulter_fallback::evaluate(&fallback.model, &[(DType::F32, vec![1, 1, 2, 2], &x)]).expect("tract runs it");
+    assert_eq!(crate::graph::Value(y[0].2.clone().into()).to_f32(), [7.0]);
 }
 
 #[test]
 fn fallback_that_is_forbidden_is_a_problem() {
-    let problems = gathered().problems(&CompileOptions { forbid_fallback: true, ..CompileOptions::default() });
-    assert_eq!((problems.len(), problems[0].op.as_str()), (1, "GatherElements"));
+    let problems = sampled().problems(&CompileOptions { forbid_fallback: true, ..CompileOptions::default() });
+    assert_eq!((problems.len(), problems[0].op.as_str()), (1, "GridSample"));
     assert!(problems[0].reason.contains("only run through tract"), "{problems:?}");
 }
 
