@@ -7,6 +7,7 @@ mod fusions;
 mod layout;
 mod moves;
 mod patches;
+mod random;
 mod rows;
 
 use std::collections::HashSet;
