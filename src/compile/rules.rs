@@ -21,6 +21,7 @@ mod gather_slice;
 mod global_pool;
 mod layout;
 mod math;
+mod merge_constants;
 mod merge_duplicates;
 mod merge_moves;
 mod name_functions;
@@ -66,9 +67,10 @@ const FUSIONS: &[Rule] = &[
     scale_product::before,
     scale_product::after,
     attention::rule,
+    merge_constants::rule,
     channels::into_producer,
-    channels::merge,
     channels::into_consumer,
+    channels::merge,
     fuse_pad::rule,
     fuse_residual::rule,
     fuse_activation::rule,

@@ -4,6 +4,7 @@ use coulter_plan::ops::{attention, binary};
 use coulter_plan::{Activation, ActivationKind, DType};
 
 use super::patch::Patch;
+use super::sink_broadcast::unrepeated;
 use super::view::View;
 use crate::graph::{Op, TensorId};
 
@@ -35,7 +36,8 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     if [q, k, v].iter().any(|&id| !view.is_plain_f32(id) || view.shape(id).len() != rank) {
         return None;
     }
-    let mut builder = Builder { view, patch: Patch::removing(view, &[inner, softmax, i]), root: i, rank };
+    let batches = batches(view, [q, v], result)?;
+    let mut builder = Builder { view, patch: Patch::removing(view, &[inner, softmax, i]), root: i, rank, batches };
     let [s, t] = view.shape(weights)[rank - 2..] else { return None };
     let causal = t >= s && matches!(&masks[..], [Mask::Tensor(only)] if is_causal(view, *only, s, t));
     let mask = if causal { None } else { builder.mask(&masks)? };
@@ -107,11 +109,28 @@ fn is_causal(view: &View<'_>, mask: TensorId, s: usize, t: usize) -> bool {
     values.iter().enumerate().all(fits)
 }
 
+/// The batch and the heads; of operands of rank 3, those that a reshape made one of, as far as one did.
+fn batches(view: &View<'_>, operands: [TensorId; 2], result: TensorId) -> Option<[usize; 2]> {
+    match view.shape(result) {
+        [b, h, _, _] => Some([*b, *h]),
+        [both, _, _] => {
+            let split = |id: TensorId| {
+                let maker = view.maker(id).filter(|&maker| matches!(view.node(maker).op, Op::Reshape))?;
+                let &[b, h, rows, columns] = view.shape(view.input(maker, 0)?) else { return None };
+                (b * h == *both && [rows, columns] == view.shape(id)[1..]).then_some([b, h])
+            };
+            Some(operands.into_iter().find_map(split).unwrap_or([1, *both]))
+        }
+        _ => Some([1, 1]),
+    }
+}
+
 struct Builder<'a, 'g> {
     view: &'a View<'g>,
     patch: Patch,
     root: usize,
     rank: usize,
+    batches: [usize; 2],
 }
 
 impl Builder<'_, '_> {
@@ -123,13 +142,20 @@ impl Builder<'_, '_> {
         id
     }
 
+    /// A shape as one of rank 4.
+    fn wide_shape(&self, shape: &[usize]) -> Vec<usize> {
+        match *shape {
+            [1, rows, columns] => vec![1, 1, rows, columns],
+            [_, rows, columns] => vec![self.batches[0], self.batches[1], rows, columns],
+            [rows, columns] => vec![1, 1, rows, columns],
+            _ => shape.to_vec(),
+        }
+    }
+
     /// A tensor as one of rank 4.
     fn wide(&mut self, id: TensorId, shape: &[usize]) -> TensorId {
-        if shape.len() == 4 {
-            return id;
-        }
-        let wide = [&vec![1; 4 - shape.len()][..], shape].concat();
-        self.helper("wide", Op::Reshape, &[id], DType::F32, &wide)
+        let wide = self.wide_shape(shape);
+        if wide == shape { id } else { self.helper("wide", Op::Reshape, &[id], DType::F32, &wide) }
     }
 
     /// An operand of rank 4 with as many batches as the result, its last two dimensions swapped if told to.
@@ -157,7 +183,10 @@ impl Builder<'_, '_> {
         let mut sum: Option<(TensorId, Vec<usize>)> = None;
         for mask in masks {
             let (id, shape) = match *mask {
-                Mask::Tensor(id) => (id, self.view.shape(id).to_vec()),
+                Mask::Tensor(id) => {
+                    let id = unrepeated(self.view, id);
+                    (id, self.view.shape(id).to_vec())
+                }
                 Mask::Where { condition, low, when } => self.chosen(condition, low, when),
             };
             if shape.len() != self.rank {
@@ -197,7 +226,7 @@ impl Builder<'_, '_> {
             self.patch.node(&node.name, Op::Attention(params), inputs, vec![Some(result)]);
             return Some(self.patch);
         }
-        let wide = [&vec![1; 4 - shape.len()][..], shape].concat();
+        let wide = self.wide_shape(shape);
         let computed = self.patch.tensor(format!("{}.wide", node.name), DType::F32, &wide);
         self.patch.node(&node.name, Op::Attention(params), inputs, vec![Some(computed)]);
         self.patch.helper(&node.name, Op::Reshape, vec![Some(computed)], result, &node.onnx_nodes);

@@ -1,6 +1,6 @@
 //! Constant factors and terms of channels: batch normalization, biases, scaling of inputs.
 
-use coulter_plan::ops::{binary, unary};
+use coulter_plan::ops::{binary, depthwise_conv2d, unary};
 use coulter_plan::{Activation, ActivationKind, DType};
 
 use super::patch::Patch;
@@ -194,7 +194,7 @@ pub(super) fn into_consumer(view: &View<'_>, i: usize) -> Option<Patch> {
     Some(patch)
 }
 
-/// A chain of factors and terms → at most one of each.
+/// A chain of factors and terms → at most one of each, or of images one depthwise convolution of single elements.
 pub(super) fn merge(view: &View<'_>, i: usize) -> Option<Patch> {
     let mut whole = line(view, i)?;
     let mut chain = vec![i];
@@ -206,7 +206,9 @@ pub(super) fn merge(view: &View<'_>, i: usize) -> Option<Patch> {
     }
     let uniform = |row: &[f64]| row.iter().all(|&v| v == row[0]);
     let as_unary = uniform(&whole.factor) && uniform(&whole.term);
-    let needed = if as_unary { 1 } else { usize::from(whole.scales()) + usize::from(whole.shifts()) };
+    let as_depthwise = whole.scales() && whole.shifts() && view.shape(whole.x).len() == 4 && view.len(whole.x) > 0;
+    let as_one = as_unary || as_depthwise;
+    let needed = if as_one { 1 } else { usize::from(whole.scales()) + usize::from(whole.shifts()) };
     if chain.len() <= needed.max(1) {
         return None;
     }
@@ -218,6 +220,21 @@ pub(super) fn merge(view: &View<'_>, i: usize) -> Option<Patch> {
         return Some(patch);
     }
     let result = view.graph().tensor(view.output(i)?);
+    if as_depthwise {
+        let channels = result.shape[3];
+        let row = |row: &[f64]| (0..channels).map(|c| at(row, c) as f32).collect::<Vec<_>>();
+        let weights = patch.floats(format!("{}.factor", node.name), &[1, 1, channels], &row(&whole.factor));
+        let bias = patch.floats(format!("{}.term", node.name), &[channels], &row(&whole.term));
+        let op = Op::DepthwiseConv2d(depthwise_conv2d::Params {
+            kernel: [1; 2],
+            stride: [1; 2],
+            dilation: [1; 2],
+            pad: [0; 4],
+            activation: Activation::IDENTITY,
+        });
+        patch.node(&node.name, op, vec![Some(whole.x), Some(weights), Some(bias)], node.outputs.clone());
+        return Some(patch);
+    }
     let mut operand = |what: &str, row: &[f64]| {
         let mut shape = vec![1; result.shape.len()];
         shape[result.shape.len() - 1] = row.len();

@@ -1,7 +1,7 @@
 //! Operators without effect go.
 
-use coulter_plan::ActivationKind;
 use coulter_plan::ops::{binary, pad, pool2d};
+use coulter_plan::{ActivationKind, DType};
 
 use super::patch::{self, Patch};
 use super::shapes;
@@ -9,7 +9,8 @@ use super::view::View;
 use crate::graph::{Op, TensorId};
 
 /// Transpose by the identity, reshape to the same shape, cast to the same type, slice of everything, pad by nothing,
-/// concatenation of one, copy, broadcast to the same shape, x + 0, x − 0, x · 1, x / 1, pool of single elements → x.
+/// concatenation of one, copy, broadcast to the same shape, x + 0, x − 0, x · 1, x / 1, x ∧ true, x ∨ false, pool of
+/// single elements → x, repeated where the other operand made it larger.
 pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     let result = view.output(i)?;
     let source = match &view.node(i).op {
@@ -41,6 +42,10 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
         }
         _ => false,
     };
+    let repeats = matches!(view.node(i).op, Op::Binary(_)) && !same_shape;
+    if nothing && repeats && view.shape(source).len() == view.shape(result).len() {
+        return Some(patch::replace(view, i, Op::Broadcast, vec![Some(source)]));
+    }
     if nothing { patch::forward(view, i, source, "without effect") } else { None }
 }
 
@@ -51,7 +56,16 @@ fn neutral(view: &View<'_>, i: usize, kind: binary::Kind) -> Option<TensorId> {
         let few = view.len(id) <= 1 << 16;
         few && view.is_constant(id) && view.floats(id).is_some_and(|values| values.iter().all(|&v| v == wanted))
     };
+    let all_bool = |id: TensorId, wanted: u8| {
+        let tensor = view.graph().tensor(id);
+        let value = tensor.value.as_ref().filter(|_| tensor.dtype == DType::Bool);
+        value.is_some_and(|value| value.0.iter().all(|&v| v == wanted))
+    };
     match kind {
+        binary::Kind::And if all_bool(a, 1) => Some(b),
+        binary::Kind::And if all_bool(b, 1) => Some(a),
+        binary::Kind::Or if all_bool(a, 0) => Some(b),
+        binary::Kind::Or if all_bool(b, 0) => Some(a),
         binary::Kind::Add if all(b, 0.0) => Some(a),
         binary::Kind::Add if all(a, 0.0) => Some(b),
         binary::Kind::Sub if all(b, 0.0) => Some(a),

@@ -31,7 +31,8 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     Some(patch)
 }
 
-fn unrepeated(view: &View<'_>, id: TensorId) -> TensorId {
+/// The tensor that is repeated to make this one, or this one.
+pub(super) fn unrepeated(view: &View<'_>, id: TensorId) -> TensorId {
     repeating(view, id).and_then(|maker| view.input(maker, 0)).unwrap_or(id)
 }
 

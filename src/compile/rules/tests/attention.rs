@@ -140,3 +140,59 @@ fn weights_that_leave_the_graph_stay() {
     s.output(weights);
     assert_eq!(s.ops(y), ["matmul", "softmax", "matmul"]);
 }
+
+fn no_copies(graph: &Graph) {
+    // A transposition right before or after attention is a view.
+    for node in graph.nodes.iter().filter(|node| node.op.name() == "transpose") {
+        let id = node.outputs[0].expect("a result");
+        let read = graph.nodes.iter().filter(|reader| reader.inputs.contains(&Some(id)));
+        let before = read.into_iter().all(|reader| reader.op.name() == "attention");
+        let after =
+            graph.nodes.iter().any(|maker| maker.outputs[0] == node.inputs[0] && maker.op.name() == "attention");
+        assert!(before || after, "{:?}", ops_of(graph));
+    }
+}
+
+#[test]
+fn one_projection_for_queries_keys_and_values() {
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 5, 12]);
+    let y = s.layer(x, 36);
+    let y = s.reshape(y, &[2, 5, 3, 4, 3]);
+    let y = s.transpose(y, &[2, 0, 3, 1, 4]);
+    let [q, k, v] = [0, 1, 2].map(|part| {
+        let index = s.graph.constant(format!("i{part}"), DType::I64, &[], Value::from_i64(&[part]));
+        s.node(Op::Gather(ops::gather::Params { axis: 0 }), &[y, index], &[2, 4, 5, 3])
+    });
+    let k = s.transpose(k, &[0, 1, 3, 2]);
+    let y = s.matmul(q, k);
+    let y = s.softmax(y);
+    let y = s.matmul(y, v);
+    let y = merged(&mut s, y);
+    let y = s.layer(y, 12);
+    s.output(y);
+    let graph = s.settled();
+    find(&graph, "attention");
+    no_copies(&graph);
+}
+
+#[test]
+fn heads_that_were_merged_with_the_batch() {
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 5, 12]);
+    let [q, k, v] = [(); 3].map(|()| {
+        let y = s.layer(x, 12);
+        let y = heads(&mut s, y, 4, false);
+        s.reshape(y, &[8, 5, 3])
+    });
+    let k = s.transpose(k, &[0, 2, 1]);
+    let y = s.matmul(q, k);
+    let y = s.softmax(y);
+    let y = s.matmul(y, v);
+    let y = s.reshape(y, &[2, 4, 5, 3]);
+    let y = merged(&mut s, y);
+    s.output(y);
+    let graph = s.settled();
+    find(&graph, "attention");
+    no_copies(&graph);
+}

@@ -123,3 +123,15 @@ fn a_bias_of_another_shape_is_a_residual() {
     let y = s.binary(B::Add, y, positions);
     assert_eq!(s.ops(y), ["fully_connected", "binary"]);
 }
+
+#[test]
+fn factors_and_terms_of_images_are_one_step() {
+    let mut s = Sketch::new();
+    let x = s.input(&[1, 3, 4, 5]);
+    let x = s.relu(x);
+    let (a, b) = (s.weights(&[1, 1, 1, 5]), s.weights(&[1, 1, 1, 5]));
+    let y = s.binary(B::Mul, x, a);
+    let y = s.binary(B::Add, y, b);
+    let y = s.relu(y);
+    assert_eq!(s.ops(y), ["unary", "depthwise_conv2d"]);
+}

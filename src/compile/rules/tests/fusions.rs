@@ -148,3 +148,32 @@ fn the_length_of_two_products_stays_whole() {
     let y = s.layer(y, 2);
     assert_eq!(s.ops(y), ["fully_connected", "fully_connected", "binary", "fully_connected"]);
 }
+
+#[test]
+fn residuals_are_added_before_a_reshape() {
+    let mut s = Sketch::new();
+    let (x, r) = (s.input(&[6, 4]), s.input(&[2, 3, 5]));
+    let y = s.layer(x, 5);
+    let y = s.reshape(y, &[2, 3, 5]);
+    let y = s.binary(B::Add, r, y);
+    assert_eq!(s.ops(y), ["reshape", "fully_connected", "reshape"]);
+}
+
+#[test]
+fn constants_in_a_row_are_one() {
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 3, 4]);
+    let (a, b) = (s.weights(&[2, 3, 4]), s.weights(&[1, 3, 4]));
+    let y = s.binary(B::Add, x, a);
+    let y = s.binary(B::Sub, y, b);
+    let y = s.with(B::Add, y, 2.0);
+    assert_eq!(s.ops(y), ["binary"]);
+
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 3, 4]);
+    let (a, b) = (s.weights(&[2, 1, 1]), s.weights(&[1, 3, 1]));
+    let y = s.with(B::Mul, x, 0.1);
+    let y = s.binary(B::Mul, a, y);
+    let y = s.binary(B::Mul, y, b);
+    assert_eq!(s.ops(y), ["binary", "binary"]);
+}

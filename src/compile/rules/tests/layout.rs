@@ -133,3 +133,17 @@ fn turned_tensors_say_where_they_come_from() {
     let found = graph.tensors.iter().filter_map(|t| t.origin.as_ref()).find(|(origin, _)| *origin == name);
     assert_eq!(found, Some(&(name.clone(), vec![0, 2, 3, 1])));
 }
+
+#[test]
+fn patches_of_an_image_are_rows_already() {
+    let mut s = Sketch::new();
+    let x = s.input(&[1, 8, 8, 3]);
+    let y = s.conv(x, 6, 1, 0);
+    let y = s.transpose(y, &[0, 3, 1, 2]);
+    let y = s.reshape(y, &[1, 6, 64]);
+    let y = s.transpose(y, &[0, 2, 1]);
+    let token = s.weights(&[1, 1, 6]);
+    let y = s.node(Op::Concat(1), &[token, y], &[1, 65, 6]);
+    s.output(y);
+    assert_eq!(ops_of(&s.settled()), ["conv2d", "reshape", "concat"]);
+}

@@ -181,3 +181,30 @@ fn pools_over_all_are_reductions() {
     let graph = graph.settled();
     assert_eq!(ops_of(&graph), ["reduce", "fully_connected", "reshape"]);
 }
+
+#[test]
+fn neutral_truth_is_repeated_only() {
+    let mut s = Sketch::new();
+    let (mask, x, z) = (s.input_of(DType::Bool, &[1, 4]), s.input(&[3, 4]), s.input(&[3, 4]));
+    let all = s.graph.constant("all", DType::Bool, &[3, 1], Value(vec![1; 3].into()));
+    let params = binary::Params { kind: binary::Kind::And, activation: Activation::IDENTITY };
+    let wide = s.node_of(Op::Binary(params), &[mask, all], DType::Bool, &[3, 4]);
+    let y = s.node(Op::Select, &[wide, x, z], &[3, 4]);
+    assert_eq!(s.ops(y), ["select"]);
+}
+
+#[test]
+fn transpositions_come_after_slices_and_reshapes() {
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 5, 3, 4, 6]);
+    let y = s.transpose(x, &[2, 0, 3, 1, 4]);
+    for k in 0..3 {
+        let part = s.node(Op::Slice { start: vec![k, 0, 0, 0, 0], step: vec![1; 5] }, &[y], &[1, 2, 4, 5, 6]);
+        let part = s.reshape(part, &[2, 4, 5, 6]);
+        s.output(part);
+    }
+    let graph = s.settled();
+    for (k, op) in ops_of(&graph).chunks(3).enumerate() {
+        assert_eq!(op, ["slice", "reshape", "transpose"], "part {k}");
+    }
+}
