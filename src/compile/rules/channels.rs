@@ -165,33 +165,41 @@ pub(super) fn into_producer(view: &View<'_>, i: usize) -> Option<Patch> {
 }
 
 /// conv(x · factor + term) → conv with other weights and biases, where every weight meets x and not padding; likewise
-/// before a fully connected layer.
+/// before a fully connected layer. All who read the sum must be such.
 pub(super) fn into_consumer(view: &View<'_>, i: usize) -> Option<Patch> {
-    let line = line(view, view.private_maker(view.input(i, 0)?)?)?;
+    let scaled = view.input(i, 0)?;
+    let maker = view.maker(scaled)?;
+    let line = line(view, maker)?;
+    if view.is_output(scaled) || !view.readers(scaled).iter().all(|&reader| takes(view, reader, scaled, &line)) {
+        return None;
+    }
+    let Weights { values, output, input, outputs } = weights(view, i)?;
+    let mut bias = bias(view, i, outputs)?;
+    let mut changed = Vec::with_capacity(values.len());
+    for (k, &w) in values.iter().enumerate() {
+        bias[output(k)] += f64::from(w) * at(&line.term, input(k));
+        changed.push(f64::from(w) * at(&line.factor, input(k)));
+    }
+    let node = view.node(i);
+    let mut patch = Patch::removing(view, &[i]);
+    let mut inputs = with_weights(view, i, &mut patch, &changed, &bias)?;
+    inputs[0] = Some(line.x);
+    patch.node(&node.name, node.op.clone(), inputs, node.outputs.clone());
+    Some(patch)
+}
+
+/// Whether a node's weights can do to `scaled` what a line does.
+fn takes(view: &View<'_>, i: usize, scaled: TensorId, line: &Line) -> bool {
     let padded = match &view.node(i).op {
         Op::Conv2d(p) => p.pad != [0; 4],
         Op::DepthwiseConv2d(p) => p.pad != [0; 4],
         // At its edges, fewer weights meet the term.
         Op::ConvTranspose2d(_) => true,
         Op::FullyConnected(_) => false,
-        _ => return None,
+        _ => return false,
     };
-    if padded && line.shifts() {
-        return None;
-    }
-    let Weights { values, output, input, outputs } = weights(view, i)?;
-    let mut bias = bias(view, i, outputs)?;
-    let mut scaled = Vec::with_capacity(values.len());
-    for (k, &w) in values.iter().enumerate() {
-        bias[output(k)] += f64::from(w) * at(&line.term, input(k));
-        scaled.push(f64::from(w) * at(&line.factor, input(k)));
-    }
-    let node = view.node(i);
-    let mut patch = Patch::removing(view, &[view.maker(view.input(i, 0)?)?, i]);
-    let mut inputs = with_weights(view, i, &mut patch, &scaled, &bias)?;
-    inputs[0] = Some(line.x);
-    patch.node(&node.name, node.op.clone(), inputs, node.outputs.clone());
-    Some(patch)
+    let as_data_only = view.node(i).inputs.iter().skip(1).all(|&id| id != Some(scaled));
+    as_data_only && !(padded && line.shifts()) && weights(view, i).is_some()
 }
 
 /// A chain of factors and terms → at most one of each, or of images one depthwise convolution of single elements.

@@ -135,3 +135,19 @@ fn factors_and_terms_of_images_are_one_step() {
     let y = s.relu(y);
     assert_eq!(s.ops(y), ["unary", "depthwise_conv2d"]);
 }
+
+#[test]
+fn factors_go_into_all_readers_or_none() {
+    for also_read in [false, true] {
+        let mut s = Sketch::new();
+        let x = s.input(&[2, 3, 4]);
+        let window = s.weights(&[1, 1, 4]);
+        let y = s.binary(B::Mul, x, window);
+        let (a, b) = (s.layer(y, 5), s.layer(y, 5));
+        let sum = s.binary(B::Max, a, b);
+        if also_read {
+            s.output(y);
+        }
+        assert_eq!(s.ops(sum).len(), if also_read { 4 } else { 3 });
+    }
+}
