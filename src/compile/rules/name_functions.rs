@@ -15,7 +15,7 @@ use crate::graph::Op;
 /// Pieces of a function of x → that function of x.
 pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     let single = is_ready(view, i);
-    if !is_elementwise(view, i) {
+    if !is_elementwise(view, i) || !view.is_plain_f32(view.output(i)?) {
         return None;
     }
     let points = points();

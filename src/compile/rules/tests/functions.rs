@@ -191,3 +191,12 @@ fn a_function_that_no_step_knows_stays() {
     let y = s.binary(B::Mul, x, y);
     assert_eq!(s.ops(y), ["unary", "unary", "binary"]);
 }
+
+#[test]
+fn truth_values_are_no_function_of_floats() {
+    let mut s = Sketch::new();
+    let x = s.input(&[3, 50]);
+    let params = binary::Params { kind: B::Equal, activation: Activation::IDENTITY };
+    let y = s.node_of(Op::Binary(params), &[x, x], DType::Bool, &[3, 50]);
+    assert_eq!(s.ops(y), ["binary"]);
+}
