@@ -69,6 +69,7 @@ pub fn diff(
     let outputs: Vec<&[u8]> = (0..plan.output_count()).map(|i| session.output(i)).collect();
     watcher.outputs(&outputs);
     let mut rows = watcher.rows;
+    rows.sort_by_key(|row| row.step);
     if let Some(row) = rows.iter_mut().find(|row| row.relative_error > SURPRISING) {
         row.first_surprise = true;
     }
@@ -100,7 +101,7 @@ impl Observer for Watcher<'_> {
         for index in (0..operands.output_count()).filter_map(|i| operands.output_index(i)) {
             let (name, tensor) = (self.plan.tensor_name(index), self.plan.tensor(index));
             let Some((dtype, shape, bytes)) = self.reference.get(name) else { continue };
-            let straight: Vec<usize> = (0..tensor.dims.len()).collect();
+            let straight: Vec<usize> = (0..shape.len()).collect();
             let permutation = self.layouts.get(&index).unwrap_or(&straight);
             let Some(wanted) = permuted(*dtype, shape, bytes, permutation, &tensor) else { continue };
             let got = numbers(values, &tensor);
@@ -116,7 +117,7 @@ impl Watcher<'_> {
         for (port, bytes) in plan.outputs().zip(outputs) {
             let known = self.rows.iter().any(|row| row.tensor == port.name);
             let Some((dtype, shape, wanted)) = self.reference.get(port.name).filter(|_| !known) else { continue };
-            let straight: Vec<usize> = (0..port.tensor.dims.len()).collect();
+            let straight: Vec<usize> = (0..shape.len()).collect();
             let Some(wanted) = permuted(*dtype, shape, wanted, &straight, &port.tensor) else { continue };
             let own = port.tensor.dtype;
             let got: Option<Vec<f64>> = bytes.chunks_exact(own.size()).map(|bytes| number(own, bytes)).collect();
@@ -133,11 +134,13 @@ impl Watcher<'_> {
     }
 }
 
-/// The model's values in the order of the plan's; `None` where the shapes do not agree.
+/// The model's values in the order of the plan's, which may have more or fewer dimensions of 1; `None` where the
+/// shapes do not agree. The permutation is one of the model's dimensions, of which those of 1 may be missing.
 fn permuted(dtype: DType, shape: &[usize], bytes: &[u8], permutation: &[usize], tensor: &Tensor) -> Option<Vec<f64>> {
-    let dims: Vec<usize> = permutation.iter().map(|&p| shape.get(p).copied()).collect::<Option<_>>()?;
     let own: Vec<usize> = tensor.dims.iter().map(|&d| d as usize).collect();
-    if dims != own || shape.len() != dims.len() {
+    let dims: Vec<usize> = permutation.iter().map(|&p| shape.get(p).copied()).collect::<Option<_>>()?;
+    let long = |dims: &[usize]| dims.iter().copied().filter(|&dim| dim != 1).collect::<Vec<_>>();
+    if long(&dims) != long(&own) || shape.iter().product::<usize>() != own.iter().product::<usize>() {
         return None;
     }
     let mut strides = vec![1; shape.len()];

@@ -8,7 +8,7 @@ use coulter_plan::format::HASH_RANGE;
 use coulter_plan::{DType, Space, ops};
 use sha2::{Digest, Sha256};
 
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Node, Op, Tensor, TensorId};
 use crate::lower::{Base, Operand, Program, Step, StepParams, Window};
 use crate::memory::Layout;
 
@@ -122,7 +122,7 @@ impl<'a> Records<'a> {
         let (dims, strides) = (&tensor.dims[..], Some(&tensor.strides[..]));
         let id =
             self.builder.tensor(&NewTensor { name, dtype: tensor.dtype, space: tensor.space, offset, dims, strides });
-        if let Some((_, permutation)) = origin.filter(|(_, permutation)| !is_identity(permutation)) {
+        if let Some((_, permutation)) = origin.filter(|(_, permutation)| !permutation.is_sorted()) {
             self.permuted.push((id.0, permutation.clone()));
         }
         self.known.insert(key, id);
@@ -143,33 +143,61 @@ impl<'a> Records<'a> {
     }
 }
 
-fn is_identity(permutation: &[usize]) -> bool {
-    permutation.iter().enumerate().all(|(i, &p)| i == p)
+/// For each dimension of a tensor the dimension of the model's tensor that it is; `None` for one of length 1 that
+/// was added.
+type Sources = Vec<Option<usize>>;
+
+/// For each tensor the model's tensor that it is: its own origin, or that of what it is a transposition or, up to
+/// dimensions of 1, a reshape of. Dimensions of 1 may be missing from the permutation.
+pub(crate) fn origins(graph: &Graph) -> Vec<Option<Origin>> {
+    let own = |tensor: &Tensor| {
+        let (name, permutation) = tensor.origin.clone()?;
+        Some((name, permutation.into_iter().map(Some).collect()))
+    };
+    let mut found: Vec<Option<(String, Sources)>> = graph.tensors.iter().map(own).collect();
+    for backwards in [false, true] {
+        let mut learn = |node: &Node| {
+            let ends = [node.inputs.first(), node.outputs.first()].map(|id| id.copied().flatten());
+            let [Some(input), Some(output)] = ends else { return };
+            let (from, to) = if backwards { (output, input) } else { (input, output) };
+            if let (Some((name, sources)), None) = (&found[from.0], &found[to.0]) {
+                let sources = moved(graph, node, sources, backwards);
+                found[to.0] = sources.map(|sources| (name.clone(), sources));
+            }
+        };
+        match backwards {
+            false => graph.nodes.iter().for_each(&mut learn),
+            true => graph.nodes.iter().rev().for_each(&mut learn),
+        }
+    }
+    let origin = |(name, sources): (String, Sources)| (name, sources.into_iter().flatten().collect());
+    found.into_iter().map(|found| found.map(origin)).collect()
 }
 
-/// For each tensor the model's tensor that it is: its own origin, or that of what it is a transposition of.
-pub(crate) fn origins(graph: &Graph) -> Vec<Option<Origin>> {
-    let mut origins: Vec<Option<Origin>> = graph.tensors.iter().map(|tensor| tensor.origin.clone()).collect();
-    let transposition = |node: &crate::graph::Node| match &node.op {
-        Op::Transpose(permutation) => {
-            Some((node.inputs.first().copied()??, node.outputs.first().copied()??, permutation.clone()))
+/// The sources of a view's output, given its input's, or the other way round.
+fn moved(graph: &Graph, node: &Node, sources: &Sources, backwards: bool) -> Option<Sources> {
+    let shape = |ids: &[Option<TensorId>]| Some(graph.tensor(ids.first().copied()??).shape.clone());
+    let (mut from, mut to) = (shape(&node.inputs)?, shape(&node.outputs)?);
+    if backwards {
+        std::mem::swap(&mut from, &mut to);
+    }
+    match &node.op {
+        _ if sources.len() != from.len() => None,
+        Op::Transpose(permutation) if backwards => {
+            let mut moved = vec![None; sources.len()];
+            permutation.iter().zip(sources).for_each(|(&i, &source)| moved[i] = source);
+            Some(moved)
+        }
+        Op::Transpose(permutation) => Some(permutation.iter().map(|&i| sources[i]).collect()),
+        Op::Reshape => {
+            let mut long = from.iter().zip(sources).filter(|(dim, _)| **dim != 1);
+            let of = |&dim: &usize| match dim {
+                1 => Some(None),
+                _ => long.next().filter(|(from, _)| **from == dim).map(|(_, &source)| source),
+            };
+            let moved: Option<Sources> = to.iter().map(of).collect();
+            moved.filter(|_| long.next().is_none())
         }
         _ => None,
-    };
-    let found: Vec<_> = graph.nodes.iter().filter_map(transposition).collect();
-    for (input, output, permutation) in &found {
-        let of_input = origins[input.0].clone().filter(|(_, p)| p.len() == permutation.len());
-        if let (None, Some((name, p))) = (&origins[output.0], of_input) {
-            origins[output.0] = Some((name, permutation.iter().map(|&i| p[i]).collect()));
-        }
     }
-    for (input, output, permutation) in found.iter().rev() {
-        let of_output = origins[output.0].clone().filter(|(_, p)| p.len() == permutation.len());
-        if let (None, Some((name, p))) = (&origins[input.0], of_output) {
-            let mut own = vec![0; p.len()];
-            permutation.iter().zip(&p).for_each(|(&i, &p)| own[i] = p);
-            origins[input.0] = Some((name, own));
-        }
-    }
-    origins
 }

@@ -28,6 +28,7 @@ pub(crate) fn values(path: &Path, inputs: &[Given<'_>]) -> Result<HashMap<String
     let graph = model.graph.as_mut().ok_or_else(|| not_onnx("it has no graph".into()))?;
     let given = bind_inputs(graph, inputs)?;
     let mut names = node_outputs(graph);
+    name_nodes(graph, &mut 0);
     loop {
         let graph = model.graph.get_or_insert_with(GraphProto::default);
         graph.output = names.iter().map(|name| ValueInfoProto { name: name.clone(), ..Default::default() }).collect();
@@ -59,6 +60,17 @@ fn bind_inputs<'a>(graph: &mut GraphProto, inputs: &[Given<'a>]) -> Result<Vec<B
         given.push((*dtype, shape.clone(), *bytes));
     }
     Ok(given)
+}
+
+/// Gives every node a name of its own, those of inner graphs included: tract takes no two nodes for one.
+fn name_nodes(graph: &mut GraphProto, count: &mut usize) {
+    for node in &mut graph.node {
+        node.name = format!("node {count}");
+        *count += 1;
+        for attribute in &mut node.attribute {
+            attribute.g.iter_mut().chain(&mut attribute.graphs).for_each(|inner| name_nodes(inner, count));
+        }
+    }
 }
 
 /// Names of everything that nodes compute, each once.
