@@ -1,9 +1,11 @@
 //! What output pixels see: for every piece of the sum, where in the input it lies.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use super::Shape;
 use crate::gemm_f32::{MAX_ROWS, PANEL, Segment};
+use crate::window::Axis;
 
 /// Elements of a segment at most.
 const PIECE: usize = if cfg!(target_pointer_width = "64") { 256 } else { 64 };
@@ -18,10 +20,12 @@ const SEGMENTS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 12 };
 const PATCH: usize = MAX_ROWS * PIECE;
 
 /// Elements behind a copy that it may write.
-const SLACK: usize = 3;
+const SLACK: usize = CHUNK - 1;
+
+/// Elements that are copied at once.
+const CHUNK: usize = 8;
 
 /// How the sum of a pixel is divided into runs of neighbouring elements, and these into pieces.
-#[derive(Clone, Copy)]
 pub(super) struct Runs {
     pub(super) shape: Shape,
     /// Elements from one input pixel to the next.
@@ -34,6 +38,9 @@ pub(super) struct Runs {
     pieces: usize,
     /// Pieces of the whole sum.
     pub(super) segments: usize,
+    /// Output rows and columns that see no padding.
+    inside_rows: Range<usize>,
+    inside_columns: Range<usize>,
 }
 
 impl Runs {
@@ -42,11 +49,28 @@ impl Runs {
         let (v, h) = (&shape.vertical, &shape.horizontal);
         let contiguous = shape.groups == 1 && pitch == depth && (h.dilation == 1 || h.kernel == 1);
         // Rows that are partly in the padding are copied: worth it where channels are few.
-        let by_kernel_rows = contiguous && (depth < PANEL || h.kernel * depth <= PIECE);
+        let by_kernel_rows = contiguous && depth <= PANEL;
         let (len, count) = if by_kernel_rows { (h.kernel * depth, v.kernel) } else { (depth, v.kernel * h.kernel) };
         let pieces = len.div_ceil(PIECE);
-        Self { shape: *shape, pitch, by_kernel_rows, len, pieces, segments: count * pieces }
+        Self {
+            shape: *shape,
+            pitch,
+            by_kernel_rows,
+            len,
+            pieces,
+            segments: count * pieces,
+            inside_rows: inside(v),
+            inside_columns: inside(h),
+        }
     }
+}
+
+/// Output positions that see no padding.
+fn inside(axis: &Axis) -> Range<usize> {
+    let begin = axis.pad.div_ceil(axis.stride).min(axis.output);
+    let extent = (axis.kernel - 1) * axis.dilation + 1;
+    let end = (axis.input + axis.pad).checked_sub(extent).map_or(0, |last| last / axis.stride + 1);
+    begin..end.clamp(begin, axis.output)
 }
 
 /// An output pixel.
@@ -63,6 +87,17 @@ impl Cursor {
         let (row, column) = (pixel / shape.horizontal.output, pixel % shape.horizontal.output);
         Self { image: row / shape.vertical.output, row: row % shape.vertical.output, column }
     }
+
+    /// Moves on, no further than to the end of the row.
+    fn advance(&mut self, shape: &Shape, columns: usize) {
+        self.column += columns;
+        if self.column == shape.horizontal.output {
+            (self.column, self.row) = (0, self.row + 1);
+            if self.row == shape.vertical.output {
+                (self.row, self.image) = (0, self.image + 1);
+            }
+        }
+    }
 }
 
 /// The pixels of a tile, and what they see in some segments.
@@ -75,8 +110,6 @@ pub(super) struct Sight {
     /// The pixels that see padding.
     outside: [u8; MAX_ROWS],
     outside_count: usize,
-    /// How many of them see padding to the left or right.
-    edges: usize,
     segments: [Segment; SEGMENTS],
     patch: MaybeUninit<[f32; PATCH + SLACK]>,
 }
@@ -105,7 +138,6 @@ impl Sight {
             left: [0; MAX_ROWS],
             outside: [0; MAX_ROWS],
             outside_count: 0,
-            edges: 0,
             segments: [Segment::EMPTY; SEGMENTS],
             patch: MaybeUninit::uninit(),
         }
@@ -118,38 +150,46 @@ impl Sight {
 
     /// Looks at `count` pixels from the cursor on, which moves behind them, in an input that begins at `x`.
     pub(super) fn place(&mut self, runs: &Runs, x: *const f32, count: usize, cursor: &mut Cursor) {
-        let (v, h) = (runs.shape.vertical, runs.shape.horizontal);
-        let extents = [&v, &h].map(|axis| ((axis.kernel - 1) * axis.dilation + 1) as isize);
-        let begin = |cursor: &Cursor| {
+        let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
+        self.outside_count = 0;
+        let mut i = 0;
+        while i < count {
+            let of_row = (count - i).min(h.output - cursor.column);
             let (top, left) = (v.first(cursor.row), h.first(cursor.column));
             let pixel = ((cursor.image * v.input) as isize + top) * h.input as isize + left;
-            (top, left, x.wrapping_offset(pixel * runs.pitch as isize))
-        };
-        let (mut top, mut left, mut at) = begin(cursor);
-        (self.outside_count, self.edges) = (0, 0);
-        for i in 0..count {
-            (self.first[i], self.top[i], self.left[i]) = (at, top, left);
-            let is_edge = left < 0 || left + extents[1] > h.input as isize;
-            self.edges += usize::from(is_edge);
-            self.outside[self.outside_count.min(i)] = i as u8;
-            self.outside_count += usize::from(is_edge || top < 0 || top + extents[0] > v.input as isize);
-            cursor.column += 1;
-            left += h.stride as isize;
-            at = at.wrapping_add(h.stride * runs.pitch);
-            if cursor.column == h.output {
-                (cursor.column, cursor.row) = (0, cursor.row + 1);
-                if cursor.row == v.output {
-                    (cursor.row, cursor.image) = (0, cursor.image + 1);
-                }
-                (top, left, at) = begin(cursor);
+            let first = x.wrapping_offset(pixel * runs.pitch as isize);
+            for j in 0..of_row {
+                self.first[i + j] = first.wrapping_add(j * h.stride * runs.pitch);
+                self.top[i + j] = top;
+                self.left[i + j] = left + (j * h.stride) as isize;
             }
+            let inside = &runs.inside_columns;
+            let edges = [cursor.column..inside.start, inside.end.max(cursor.column)..h.output];
+            let end = cursor.column + of_row;
+            if runs.inside_rows.contains(&cursor.row) {
+                for columns in edges {
+                    self.add_outside(i, cursor.column, columns.start..columns.end.min(end));
+                }
+            } else {
+                self.add_outside(i, cursor.column, cursor.column..end);
+            }
+            i += of_row;
+            cursor.advance(&runs.shape, of_row);
+        }
+    }
+
+    /// Marks the pixels of these columns, pixel `i` being that of `first`.
+    fn add_outside(&mut self, i: usize, first: usize, columns: Range<usize>) {
+        for column in columns {
+            self.outside[self.outside_count] = (i + column - first) as u8;
+            self.outside_count += 1;
         }
     }
 
     /// Prepares the segments from `begin` on, as many as there is room for. Their pointers are valid for reading
     /// their elements until the next call.
     pub(super) fn prepare(&mut self, runs: &Runs, begin: usize) -> Prepared {
-        let copies = if runs.by_kernel_rows { self.edges * runs.len.min(PIECE) } else { 0 };
+        let copies = if runs.by_kernel_rows { self.outside_count * runs.len.min(PIECE) } else { 0 };
         let fits = PATCH.checked_div(copies).unwrap_or(SEGMENTS).min(SEGMENTS);
         let end = (begin + fits).min(runs.segments);
         let (run, columns) = (begin / runs.pieces, if runs.by_kernel_rows { 1 } else { runs.shape.horizontal.kernel });
@@ -232,21 +272,26 @@ impl Sight {
 /// Copies elements of which only those from `begin` to `end` are there, with zeros for the others.
 ///
 /// # Safety
-/// Those elements are valid for reading, and `to` for writing `len` and three more.
+/// Those elements are valid for reading, and `to` for writing `len` and [`SLACK`] more.
 unsafe fn copy_padded(from: *const f32, to: *mut f32, len: usize, begin: usize, end: usize) {
     let mut k = 0;
     while k < len {
-        // SAFETY: only elements that are there are read; no more than three are written past `len`.
+        // SAFETY: only elements that are there are read; no more than `SLACK` are written past `len`.
         unsafe {
-            if begin <= k && k + 4 <= end {
-                to.add(k).cast::<[f32; 4]>().write_unaligned(from.wrapping_add(k).cast::<[f32; 4]>().read_unaligned());
+            let to = to.add(k);
+            if begin <= k && k + CHUNK <= end {
+                let elements = from.wrapping_add(k).cast::<[f32; CHUNK]>().read_unaligned();
+                to.cast::<[f32; CHUNK]>().write_unaligned(elements);
+            } else if k + CHUNK <= begin || end <= k {
+                to.cast::<[f32; CHUNK]>().write_unaligned([0.0; CHUNK]);
             } else {
-                for k in k..k + 4 {
-                    to.add(k).write(if begin <= k && k < end { from.wrapping_add(k).read() } else { 0.0 });
+                for k in k..len.min(k + CHUNK) {
+                    let is_there = begin <= k && k < end;
+                    to.add(k % CHUNK).write(if is_there { from.wrapping_add(k).read() } else { 0.0 });
                 }
             }
         }
-        k += 4;
+        k += CHUNK;
     }
 }
 
