@@ -111,6 +111,7 @@ impl Conv<'_> {
         let (s, groups) = (&self.shape, self.shape.groups);
         let (v, h) = (&s.vertical, &s.horizontal);
         assert!(groups > 0 && s.channels.is_multiple_of(groups) && s.outputs.is_multiple_of(groups), "groups of {s:?}");
+        assert!(s.depth() > 0 && v.stride > 0 && h.stride > 0, "kernel of {s:?}");
         assert!(self.x.rows() == s.batch * v.input * h.input && self.x.cols() == s.channels, "input of {s:?}");
         assert!(y.rows() == s.pixels() && y.cols() == s.outputs, "output of {s:?}");
         let of_group = s.outputs / groups;

@@ -15,10 +15,10 @@ unsafe fn run<const M: usize, const NV: usize>(t: &Tile) {
 pub static KERNEL: GemmKernel = GemmKernel {
     name: "gemm_f32_6x16__avx2",
     isa: Isa::Avx2,
-    half: &[run::<1, 1>, run::<2, 1>, run::<3, 1>, run::<4, 1>, run::<5, 1>, run::<6, 1>],
     tiles: &[
         Tiles { panels: 4, by_rows: &[run::<1, 8>] },
         Tiles { panels: 2, by_rows: &[run::<1, 4>, run::<2, 4>] },
         Tiles { panels: 1, by_rows: &[run::<1, 2>, run::<2, 2>, run::<3, 2>, run::<4, 2>, run::<5, 2>, run::<6, 2>] },
     ],
+    half: &[run::<1, 1>, run::<2, 1>, run::<3, 1>, run::<4, 1>, run::<5, 1>, run::<6, 1>],
 };

@@ -240,11 +240,14 @@ pub(crate) unsafe fn apply_activation(
     let of_isa = activation_f32::KERNELS.iter().find(|k| k.isa == kernel.isa);
     let Some(activation) = of_isa.or(activation_f32::KERNELS.last()) else { return };
     let (first, end) = (panels.start * PANEL, (panels.end * PANEL).min(store.cols));
-    for r in 0..rows {
-        // SAFETY: columns below `cols` of a row of y; the kernel's instruction set is there as this kernel's is.
+    // Rows without gaps are one stretch.
+    let (stretches, len) =
+        if store.y_pitch == (end - first) as isize { (1, rows * (end - first)) } else { (rows, end - first) };
+    for r in 0..stretches {
+        // SAFETY: columns below `cols` of rows of y; the kernel's instruction set is there as this kernel's is.
         unsafe {
             let y = store.y.offset(r as isize * store.y_pitch).add(first);
-            activation.apply(f, y, y, end - first);
+            activation.apply(f, y, y, len);
         }
     }
 }

@@ -131,7 +131,7 @@ fn products_at_tile_edges_match_f64() {
     for kernel in kernels() {
         let high = kernel.max_rows();
         for m in [0, 1, 2, 3, 4, high - 1, high, high + 1, 2 * high + 1] {
-            for n in [0, 1, 7, 15, 16, 17, 31, 32, 33, 63, 65, 145] {
+            for n in [0, 1, 7, 8, 9, 15, 16, 17, 24, 25, 31, 32, 33, 63, 65, 145] {
                 for k in [0, 1, 2, 5, 33] {
                     let case = Case::random(&mut rng, m, k, n);
                     case.check(kernel, &case.run(kernel, &SingleThread));
