@@ -54,7 +54,7 @@ fn position(random: &mut Random, len: usize) -> usize {
 }
 
 fn mutant(plan: &[u8], seed: usize) -> Vec<u8> {
-    let mut random = Random(seed as u64 * 0x9e37_79b9_7f4a_7c15 + 1);
+    let mut random = Random((seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
     let mut bytes = plan.to_vec();
     for _ in 0..=random.below(4) {
         let at = position(&mut random, bytes.len());

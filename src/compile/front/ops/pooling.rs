@@ -39,6 +39,10 @@ pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
     let ceil = node.flag("ceil_mode")?;
     let y = match (&axes[..], &shape[..]) {
         ([_] | [_, _], _) => planar(importer, wide, kind, Window::over(&axes), ceil)?,
+        // Windows that are cut at the end in one direction count other elements than those cut in two.
+        ([_, _, _], _) if ceil && kind == Kind::AverageWithPad => {
+            return Err(Decline::fallback("cut windows over three dimensions that count padding have no native form"));
+        }
         ([depth, plane @ ..], &[n, c, d, h, w]) => {
             let planes = importer.reshape(wide, &[n, c * d, h, w])?;
             let pooled = planar(importer, planes, kind, Window::over(plane), ceil)?;
