@@ -157,8 +157,11 @@ impl<'m> Session<'m> {
             let (index, op) = (step.index, step.code);
             if op == OpCode::Fallback {
                 let external = options.external.as_deref_mut().ok_or(BindError::NoExternal { step: index })?;
-                let blob = crate::ops::fallback::model(&plan, &step)
-                    .map_err(|cause| BindError::Unsupported { step: index, op, cause })?;
+                let blob = crate::ops::fallback::model(&plan, &step).map_err(|cause| BindError::Unsupported {
+                    step: index,
+                    op,
+                    cause,
+                })?;
                 if !external.prepare(&step, blob) {
                     return Err(BindError::External { step: index });
                 }
@@ -238,8 +241,7 @@ impl<'m> Session<'m> {
         let arena_bytes = plan.arena_bytes().next_multiple_of(ALIGN);
         let count = plan.step_count();
         let (arena, steps) = self.store.parts();
-        let context =
-            RunContext { memory: Memory::new(arena, arena_bytes, plan.weights()), parallel, external, plan };
+        let context = RunContext { memory: Memory::new(arena, arena_bytes, plan.weights()), parallel, external, plan };
         while self.next < count {
             if !observer.before(self.next) {
                 return Ok(Progress::Paused { next: self.next });

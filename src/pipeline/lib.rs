@@ -18,8 +18,7 @@ mod table;
 
 pub use array::Array;
 pub use description::{
-    Channels, Description, Fit, InputDescription, InputKind, Labels, Layout, ModelCard, OutputDescription,
-    OutputKind,
+    Channels, Description, Fit, InputDescription, InputKind, Labels, Layout, ModelCard, OutputDescription, OutputKind,
 };
 pub use error::PipelineError;
 pub use npy::write_npz;
