@@ -1,9 +1,9 @@
 //! Reads ONNX models and gives our own graph: the only module of this crate that knows tract.
 //!
-//! [`model`] decodes the file and binds its symbolic dimensions; [`importer`] walks the nodes, each of which the
-//! function in the table of [`ops`] turns into operations of the graph. What has only constants as operands is
-//! computed at once ([`fold`], or tract). What no function takes becomes a step that tract runs ([`fallback`]),
-//! unless it is one that tract miscomputes ([`distrust`]).
+//! `model` decodes the file and binds its symbolic dimensions; `importer` walks the nodes, each of which the
+//! function in the table of `ops` turns into operations of the graph. What has only constants as operands is
+//! computed at once (`fold`, or tract). What no function takes becomes a step that tract runs (`fallback`),
+//! unless it is one that tract miscomputes (`distrust`).
 
 mod build;
 mod control;

@@ -1,6 +1,6 @@
 //! Rewrites the graph until it says the same with fewer and larger steps.
 //!
-//! A rule looks at one node and gives a [`Patch`] or nothing; each stands in a file of its own. Rules are tried in the
+//! A rule looks at one node and gives a `Patch` or nothing; each stands in a file of its own. Rules are tried in the
 //! order of a list, and lists until nothing changes. What a rule takes away takes its ONNX nodes' names to the node
 //! that does their work, or to the graph's list of folded ones.
 //!

@@ -68,8 +68,9 @@ fn naive(terms: &[&str], result: &str, operands: &[(Vec<usize>, Vec<f32>)]) -> V
 #[test]
 fn equations_are_sums_of_products() {
     let mut rng = Rng::new(2);
-    // The equation, then the same with all dimensions named.
-    let cases: &[(&str, &[&str], &str, &[&[usize]])] = &[
+    // The equation, then the same with all dimensions named, and the operands' shapes.
+    type Case<'a> = (&'a str, &'a [&'a str], &'a str, &'a [&'a [usize]]);
+    let cases: &[Case<'_>] = &[
         ("ij,jk->ik", &["ij", "jk"], "ik", &[&[3, 4], &[4, 5]]),
         ("bhid,bhjd->bhij", &["bhid", "bhjd"], "bhij", &[&[2, 3, 4, 5], &[2, 3, 6, 5]]),
         ("bij , jk", &["bij", "jk"], "bik", &[&[2, 3, 4], &[4, 5]]),
