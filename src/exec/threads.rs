@@ -1,6 +1,6 @@
 //! A pool of worker threads.
 //!
-//! The caller of [`ThreadPool::run`] puts a [`Job`] on its own stack, publishes its address and works through it
+//! The caller of [`ThreadPool::run`] puts a `Job` on its own stack, publishes its address and works through it
 //! like every worker: whoever adds to the job's counter gets the next task. A worker enters a job by counting itself
 //! in, in the same word that tells whether the job is open; the caller returns only when the job is closed and
 //! everyone has left it, so that workers that are late find nothing and nobody waits for them.
