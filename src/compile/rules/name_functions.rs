@@ -15,6 +15,7 @@ use crate::graph::Op;
 /// Pieces of a function of x → that function of x.
 pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     let single = is_ready(view, i);
+    // Truth values are no function that a step applies.
     if !is_elementwise(view, i) || !view.is_plain_f32(view.output(i)?) {
         return None;
     }
@@ -61,12 +62,14 @@ fn is_ready(view: &View<'_>, i: usize) -> bool {
     }
 }
 
-/// Arguments at which functions are compared: dense where they bend, knots included, and far out.
+/// Arguments at which functions are compared: dense where they bend, knots included, far out, and no numbers at all,
+/// which models look for and replace.
 fn points() -> Vec<f64> {
     let near = (-320..=320).map(|i| f64::from(i) / 16.0);
     let between = (-200..200).map(|i| f64::from(i) * 0.0313 + 0.0071);
     let far = [1e-4, 1e-3, 30.0, 50.0, 87.0, 1e3, 1e4, 1e30].into_iter().flat_map(|x| [x, -x]);
-    near.chain(between).chain(far).collect()
+    let special = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    near.chain(between).chain(far).chain(special).collect()
 }
 
 /// The function that a cone computes.
@@ -76,10 +79,12 @@ fn named(view: &View<'_>, cone: &Cone, points: &[f64]) -> Option<Activation> {
     candidates(&sample).into_iter().find(|&f| {
         points.iter().zip(&values).all(|(&x, &y)| {
             let wanted = math::activation(f, x);
-            let close = (y - wanted).abs() <= tolerance(f, x, wanted);
+            let close = wanted.is_finite() && (y - wanted).abs() <= tolerance(f, x, wanted);
             // Pieces may overflow where the function itself does not.
             let overflown = !y.is_finite() && wanted.is_finite() && x.abs() > 80.0;
-            close || y == wanted || y.is_nan() && wanted.is_nan() || overflown
+            // What goes through the pieces as no number may go through the function as it likes.
+            let lost = y.is_nan() && (x.is_nan() || wanted.is_nan());
+            close || y == wanted || lost || overflown
         })
     })
 }

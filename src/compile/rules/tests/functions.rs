@@ -200,3 +200,37 @@ fn truth_values_are_no_function_of_floats() {
     let y = s.node_of(Op::Binary(params), &[x, x], DType::Bool, &[3, 50]);
     assert_eq!(s.ops(y), ["binary"]);
 }
+
+/// x where it is not the value that is looked for, else 0.
+fn replaced(s: &mut Sketch, x: TensorId, found: TensorId) -> TensorId {
+    let (zero, shape) = (s.scalar(2, 0.0), s.shape(x));
+    s.node(Op::Select, &[found, zero, x], &shape)
+}
+
+fn compared(s: &mut Sketch, kind: B, a: TensorId, b: TensorId) -> TensorId {
+    let shape = s.shape(a);
+    let params = binary::Params { kind, activation: Activation::IDENTITY };
+    s.node_of(Op::Binary(params), &[a, b], DType::Bool, &shape)
+}
+
+#[test]
+fn a_search_for_infinity_stays() {
+    let (mut s, x) = start();
+    let infinity = s.scalar(2, f32::INFINITY);
+    let found = compared(&mut s, B::Equal, x, infinity);
+    assert_eq!(s.ops(found), ["binary"]);
+    let (mut s, x) = start();
+    let infinity = s.scalar(2, f32::INFINITY);
+    let found = compared(&mut s, B::Equal, x, infinity);
+    let y = replaced(&mut s, x, found);
+    assert_eq!(s.ops(y), ["binary", "select"]);
+}
+
+#[test]
+fn a_replacement_of_what_is_no_number_stays() {
+    let (mut s, x) = start();
+    let number = compared(&mut s, B::Equal, x, x);
+    let (zero, shape) = (s.scalar(2, 0.0), s.shape(x));
+    let y = s.node(Op::Select, &[number, x, zero], &shape);
+    assert_eq!(s.ops(y), ["binary", "select"]);
+}
