@@ -86,6 +86,10 @@ const RULES: &[(&[&str], Wrong)] = &[
     (&["SpaceToDepth", "DepthToSpace", "BitShift", "QLinearMatMul"], |_, node| {
         Some(format!("tract miscomputes {}", node.op()))
     }),
+    (&["ReduceLogSumExp"], |importer, node| {
+        let dtype = importer.dtype(node.optional(0)?);
+        (!dtype.is_float()).then(|| format!("tract rounds it wrongly in {dtype}"))
+    }),
     (&["Slice"], |importer, node| {
         let computed = (1..5).filter_map(|i| node.optional(i)).any(|id| !importer.is_constant(id));
         computed.then(|| "tract does not always run slices whose bounds are computed".into())
