@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::flags::{Cli, Verb};
+use crate::output::say;
 
 /// Runs the program with this process's arguments.
 pub fn main() -> ExitCode {
@@ -38,7 +39,7 @@ pub fn main() -> ExitCode {
         }
     };
     if cli.help_env {
-        println!("{}", environment::HELP);
+        say!("{}", environment::HELP);
         return ExitCode::SUCCESS;
     }
     let Some(verb) = cli.verb else { return error::CliError::usage("give a verb: see --help").report() };

@@ -1,12 +1,32 @@
 //! Numbers and tables for people.
 
 use std::fmt::Display;
+use std::io::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+/// Prints a line on standard output. Who closes it has read enough: the program then ends as if it were done.
+macro_rules! say {
+    () => { $crate::output::line(format_args!("")) };
+    ($($words:tt)*) => { $crate::output::line(format_args!($($words)*)) };
+}
+pub(crate) use say;
+
+/// See [`say`].
+pub(crate) fn line(words: std::fmt::Arguments<'_>) {
+    match writeln!(std::io::stdout().lock(), "{words}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: cannot write to standard output: {error}");
+            std::process::exit(1)
+        }
+    }
+}
+
 /// Prints one JSON object, and nothing else, on standard output.
 pub fn json(value: &serde_json::Value) {
-    println!("{value}");
+    say!("{value}");
 }
 
 /// A table with a header; columns named in `right` are right-aligned.

@@ -179,3 +179,18 @@ fn mistakes_have_their_own_statuses() {
     std::fs::write(&nonsense, b"not a plan at all").expect("a file can be written");
     assert_eq!(coulter(&folder, &["inspect", &nonsense]).status.code(), Some(1));
 }
+
+#[test]
+fn a_reader_may_stop_reading() {
+    let folder = Folder::new("pipe");
+    let plan = compiled(&folder, "digits_transformer");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_coulter"))
+        .args(["inspect", &plan])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}

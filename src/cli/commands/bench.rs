@@ -13,7 +13,10 @@ use crate::engine::{self, Engine};
 use crate::error::{CliError, Result};
 use crate::flags::BenchArgs;
 use crate::model::Model;
-use crate::{allocations, measure, output};
+use crate::{
+    allocations, measure,
+    output::{self, say},
+};
 
 /// Most times that are kept.
 const MAX_RUNS: usize = 1 << 20;
@@ -53,7 +56,7 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<()> {
     } else {
         figures.print(&model.name, &plan, args.flags.threads);
         if args.profile {
-            println!();
+            say!();
             print_profile(&plan, &steps);
         }
     }
@@ -66,7 +69,7 @@ fn once(args: &BenchArgs) -> Result<()> {
     let plan = model.plan(&args.model)?;
     let mut engine = Engine::of(&model, &plan, &args.flags)?;
     timed(&mut engine.bind(plan)?)?;
-    println!("{}", measure::peak_rss_bytes().unwrap_or(0));
+    say!("{}", measure::peak_rss_bytes().unwrap_or(0));
     Ok(())
 }
 
@@ -196,7 +199,7 @@ impl Figures {
     fn print(&self, name: &str, plan: &Plan<'_>, threads: u16) {
         let at = |percent| measure::percentile(&self.times, percent);
         let rate = macs(plan) as f64 / at(50).max(1) as f64;
-        println!("{name}: {}, {}, {}", precision(plan), self.isa, output::plural(threads.into(), "thread"));
+        say!("{name}: {}, {}, {}", precision(plan), self.isa, output::plural(threads.into(), "thread"));
         let mut rows = vec![
             ("latency", format!("{} median of {} runs", output::duration(at(50)), self.times.len())),
             ("", format!("{} p10, {} p99", output::duration(at(10)), output::duration(at(99)))),
@@ -217,7 +220,7 @@ impl Figures {
             rows.push(("process", format!("{time} from its start to the first answer, peak memory {memory}")));
         }
         for (what, text) in rows {
-            println!("  {what:8} {text}");
+            say!("  {what:8} {text}");
         }
     }
 }
@@ -257,5 +260,5 @@ fn print_profile(plan: &Plan<'_>, steps: &[u64]) {
         let row = [i.to_string(), step.code.name().into(), shape, output::duration(steps[i]), share, macs, rate];
         table.add_row(row.into_iter().chain([step.name.to_owned()]));
     }
-    println!("{table}");
+    say!("{table}");
 }

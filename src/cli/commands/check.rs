@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cache::Source;
 use crate::error::{CliError, Result};
 use crate::flags::CheckArgs;
-use crate::output;
+use crate::output::{self, say};
 
 /// Lists all problems of a model at once.
 pub fn run(args: &CheckArgs, as_json: bool) -> Result<()> {
@@ -15,7 +15,7 @@ pub fn run(args: &CheckArgs, as_json: bool) -> Result<()> {
     if as_json {
         output::json(&json!({ "ok": problems.is_empty(), "problems": problems }));
     } else if problems.is_empty() {
-        println!("{}: compiles", args.model.display());
+        say!("{}: compiles", args.model.display());
     } else {
         print(&problems);
     }
@@ -31,5 +31,5 @@ fn print(problems: &[Problem]) {
     for p in problems {
         table.add_row([&p.onnx_node, &p.op, &p.opset.to_string(), &p.reason, &p.cure]);
     }
-    println!("{table}");
+    say!("{table}");
 }

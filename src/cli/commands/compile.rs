@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cache::{self, Source};
 use crate::error::{CliError, Result};
 use crate::flags::CompileArgs;
-use crate::output;
+use crate::output::{self, say};
 
 /// Compiles a model, writes the plan and tells what became of the nodes.
 pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
@@ -29,8 +29,8 @@ pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
 
 fn summary(report: &Report, plan: &str) {
     let macs: u64 = report.steps.iter().map(|s| s.macs).sum();
-    println!("{plan}: {}, {}", output::bytes(report.plan_bytes), output::plural(report.steps.len(), "step"));
-    println!(
+    say!("{plan}: {}, {}", output::bytes(report.plan_bytes), output::plural(report.steps.len(), "step"));
+    say!(
         "arena {} (lower bound {}), {} MACs, {} nodes fused, {} folded",
         output::bytes(report.arena_bytes),
         output::bytes(report.arena_lower_bound_bytes),
@@ -39,13 +39,13 @@ fn summary(report: &Report, plan: &str) {
         report.folded.len()
     );
     if report.fallback.is_empty() {
-        println!("every step is native");
+        say!("every step is native");
         return;
     }
-    println!("{} in tract-core:", output::plural(report.fallback.len(), "node"));
+    say!("{} in tract-core:", output::plural(report.fallback.len(), "node"));
     let mut table = output::table(&["node", "operator", "why"], &[]);
     for entry in &report.fallback {
         table.add_row([&entry.onnx_node, &entry.op, &entry.reason]);
     }
-    println!("{table}");
+    say!("{table}");
 }

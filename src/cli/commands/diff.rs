@@ -8,7 +8,7 @@ use crate::error::{CliError, Result};
 use crate::flags::DiffArgs;
 use crate::inputs::Inputs;
 use crate::model::{self, Model};
-use crate::output;
+use crate::output::{self, say};
 use crate::progress::Progress;
 
 /// Compares a plan with its ONNX model, tensor by tensor, on the first sample given.
@@ -54,6 +54,6 @@ fn print(rows: &[DiffRow]) {
         let (max, relative) = (format!("{:.1e}", row.max_abs_error), format!("{:.1e}", row.relative_error));
         table.add_row([&row.step.to_string(), &row.op, &max, &relative, &sqnr, mark, &row.tensor]);
     }
-    println!("{table}");
-    println!("{} compared with tract's on the first sample", output::plural(shown, "tensor"));
+    say!("{table}");
+    say!("{} compared with tract's on the first sample", output::plural(shown, "tensor"));
 }

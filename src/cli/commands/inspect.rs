@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{CliError, Result};
 use crate::flags::InspectArgs;
 use crate::model::{self, Model};
-use crate::output;
+use crate::output::{self, say};
 
 /// Shows a plan: its card, ports, pipeline and steps.
 pub fn run(args: &InspectArgs, as_json: bool) -> Result<()> {
@@ -19,7 +19,7 @@ pub fn run(args: &InspectArgs, as_json: bool) -> Result<()> {
     }
     let description = model::description(&plan, &args.flags.pipeline)?;
     head(&plan, &description);
-    println!();
+    say!();
     steps(&plan, &metadata);
     Ok(())
 }
@@ -45,31 +45,31 @@ fn object(plan: &Plan<'_>, metadata: &Map<String, Value>) -> Value {
 }
 
 fn head(plan: &Plan<'_>, description: &coulter_pipeline::Description) {
-    println!("{}", plan.name());
+    say!("{}", plan.name());
     let card = &description.card;
     for (what, text) in [("task", &card.task), ("metric", &card.metric), ("licence", &card.licence)] {
         if let Some(text) = text {
-            println!("  {what:8} {text}");
+            say!("  {what:8} {text}");
         }
     }
     for (what, ports) in [("input", plan.inputs().collect::<Vec<_>>()), ("output", plan.outputs().collect())] {
         for p in ports {
-            println!("  {what:8} {} {} {}", p.name, p.tensor.dtype, output::shape(&p.tensor.dims));
+            say!("  {what:8} {} {} {}", p.name, p.tensor.dtype, output::shape(&p.tensor.dims));
         }
     }
-    println!(
+    say!(
         "  {:8} {}, weights {}",
         "plan",
         output::bytes(plan.bytes().len() as u64),
         output::bytes(plan.weights().len() as u64)
     );
-    println!(
+    say!(
         "  {:8} {}, state {}",
         "arena",
         output::bytes(plan.arena_bytes() as u64),
         output::bytes(plan.state_bytes() as u64)
     );
-    println!("  {:8} {}", "golden", output::plural(plan.golden_count(), "case"));
+    say!("  {:8} {}", "golden", output::plural(plan.golden_count(), "case"));
 }
 
 fn steps(plan: &Plan<'_>, metadata: &Map<String, Value>) {
@@ -88,7 +88,7 @@ fn steps(plan: &Plan<'_>, metadata: &Map<String, Value>) {
         let row = [step.index.to_string(), step.code.name().into(), shape, macs, live, shorten(&nodes, 60)];
         table.add_row(row);
     }
-    println!("{table}");
+    say!("{table}");
 }
 
 fn shorten(text: &str, most: usize) -> String {

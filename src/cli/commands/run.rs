@@ -12,7 +12,10 @@ use crate::flags::RunArgs;
 use crate::inputs::{self, Inputs};
 use crate::model::{self, Model};
 use crate::progress::Progress;
-use crate::{output, results};
+use crate::{
+    output::{self, say},
+    results,
+};
 
 /// Most samples that are told one by one.
 const MAX_TOLD: usize = 20;
@@ -56,7 +59,7 @@ pub fn run(args: &RunArgs, as_json: bool) -> Result<()> {
     if as_json {
         output::json(&as_json_object(&model.name, samples, ns, &arrays, &answers));
     } else {
-        println!("{}: {}, {} each", model.name, output::plural(samples, "sample"), output::duration(ns));
+        say!("{}: {}, {} each", model.name, output::plural(samples, "sample"), output::duration(ns));
         tell(&arrays, &answers);
     }
     Ok(())
@@ -100,14 +103,14 @@ fn tell(arrays: &[(String, Array)], answers: &[Vec<Answer>]) {
         for (answer, (name, array)) in run.iter().zip(arrays) {
             let head = if several { format!("#{i} {name}") } else { name.clone() };
             match answer {
-                Answer::Classes(classes) if several => println!("{head}: {}", in_line(classes)),
-                Answer::Classes(classes) => println!("{head}\n{}", as_table(classes)),
-                Answer::Values { values, unit } => println!("{head}: {}", numbers(values, unit.as_deref(), array)),
+                Answer::Classes(classes) if several => say!("{head}: {}", in_line(classes)),
+                Answer::Classes(classes) => say!("{head}\n{}", as_table(classes)),
+                Answer::Values { values, unit } => say!("{head}: {}", numbers(values, unit.as_deref(), array)),
             }
         }
     }
     if answers.len() > MAX_TOLD {
-        println!("… {} more: --output OUT.npz keeps all, --json tells all", answers.len() - MAX_TOLD);
+        say!("… {} more: --output OUT.npz keeps all, --json tells all", answers.len() - MAX_TOLD);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::{self, Engine};
 use crate::error::{CliError, Result};
 use crate::flags::VerifyArgs;
 use crate::model::Model;
-use crate::output;
+use crate::output::{self, say};
 
 /// Checks a plan's hash and replays its golden vectors on this machine.
 pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
@@ -39,7 +39,7 @@ pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
         return Err(differs(&plan, case, mismatch));
     }
     if !as_json {
-        println!("{place}: hash holds, {} as the desk computed", output::plural(cases.len(), "golden case"));
+        say!("{place}: hash holds, {} as the desk computed", output::plural(cases.len(), "golden case"));
     }
     Ok(())
 }

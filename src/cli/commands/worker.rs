@@ -18,11 +18,12 @@ use crate::error::{CliError, Result};
 use crate::flags::BenchArgs;
 use crate::inputs;
 use crate::model::Model;
+use crate::output::say;
 use crate::{allocations, measure, results};
 
 /// Serves one model until `quit` or the end of standard input.
 pub fn serve(args: &BenchArgs) -> Result<()> {
-    attempt(args).inspect_err(|e| println!("error {}", e.message.replace('\n', " ")))
+    attempt(args).inspect_err(|e| say!("error {}", e.message.replace('\n', " ")))
 }
 
 fn attempt(args: &BenchArgs) -> Result<()> {
