@@ -126,6 +126,24 @@ pub enum Op {
     Resize(ops::resize::Params),
     /// `x [T,B,I]`, `w [I, G·H]`, `r [H, G·H]` constant, `bias`?, `h0`?, `c0`?, `peephole`?, as in the plan but not packed.
     Recurrent(ops::recurrent::Params),
+    /// `x` f32
+    Quantize(ops::quantize::Params),
+    /// `x` u8
+    Dequantize(ops::dequantize::Params),
+    /// `x`, `table [256]` or `[C, 256]` constant.
+    Table,
+    /// `x [N,H,W,C]`, `w [O, kh, kw, C/groups]` i8 constant, `bias [O]` i32, `multiplier [O]` f32, `residual`?, `table`?
+    QConv2d(ops::qconv2d::Params),
+    /// `x [N,H,W,C]`, `w [kh, kw, C]` i8 constant, `bias [C]` i32, `multiplier [C]` f32, `residual`?, `table`?
+    QDepthwiseConv2d(ops::qdepthwise_conv2d::Params),
+    /// `x [.., K]`, `w [K, N]` i8 constant, `bias [N]` i32, `multiplier [N]` f32, `residual`?, `table`?
+    QFullyConnected(ops::qfully_connected::Params),
+    /// `a`, `b`, broadcast as in numpy, of equal rank.
+    QBinary(ops::qbinary::Params),
+    /// `x [N,H,W,C]`
+    QPool2d(ops::qpool2d::Params),
+    /// `x`, `exponentials [256]` u32 constant, over the last dimension.
+    QSoftmax(ops::qsoftmax::Params),
     /// `x`; same elements in row-major order.
     Reshape,
     /// `x`; output dimension i is input dimension `.0[i]`.
@@ -180,6 +198,15 @@ impl Op {
             Op::Gather(_) => "gather",
             Op::Resize(_) => "resize",
             Op::Recurrent(_) => "recurrent",
+            Op::Quantize(_) => "quantize",
+            Op::Dequantize(_) => "dequantize",
+            Op::Table => "table",
+            Op::QConv2d(_) => "qconv2d",
+            Op::QDepthwiseConv2d(_) => "qdepthwise_conv2d",
+            Op::QFullyConnected(_) => "qfully_connected",
+            Op::QBinary(_) => "qbinary",
+            Op::QPool2d(_) => "qpool2d",
+            Op::QSoftmax(_) => "qsoftmax",
             Op::Reshape => "reshape",
             Op::Transpose(_) => "transpose",
             Op::Slice { .. } => "slice",

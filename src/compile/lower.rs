@@ -4,6 +4,7 @@
 //! onto the part of another tensor's that [`placement`] reserved for it; reshapes, transpositions, slices and
 //! broadcasts are further windows onto the same bytes. A consumer that cannot walk a window reads a dense copy.
 
+mod epilogue;
 mod needs;
 mod packing;
 mod placement;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use coulter_plan::{DType, for_each_op};
 
 use crate::Problem;
-use crate::graph::{Graph, Node, Op, Tensor, TensorId};
+use crate::graph::{Graph, Node, Op, Tensor, TensorId, Value};
 
 pub(crate) use program::{Operand, Port, Program, Step, StepParams};
 pub(crate) use window::{Base, BufferId, Need, TooLarge, Window};
@@ -171,6 +172,15 @@ impl<'g> Lowering<'g> {
             Op::Gather(params) => gather::lower(self, node, params),
             Op::Resize(params) => resize::lower(self, node, params),
             Op::Recurrent(params) => recurrent::lower(self, node, params),
+            Op::Quantize(params) => quantize::lower(self, node, params),
+            Op::Dequantize(params) => dequantize::lower(self, node, params),
+            Op::Table => table::lower(self, node),
+            Op::QConv2d(params) => qconv2d::lower(self, node, params),
+            Op::QDepthwiseConv2d(params) => qdepthwise_conv2d::lower(self, node, params),
+            Op::QFullyConnected(params) => qfully_connected::lower(self, node, params),
+            Op::QBinary(params) => qbinary::lower(self, node, params),
+            Op::QPool2d(params) => qpool2d::lower(self, node, params),
+            Op::QSoftmax(params) => qsoftmax::lower(self, node, params),
             Op::Copy => copy::lower(self, node),
             Op::Fallback(model) => fallback::lower(self, node, model),
             Op::Reshape => views::reshape(self, node),
@@ -300,9 +310,13 @@ impl<'g> Lowering<'g> {
 
     /// Bytes to be stored in the weights, as a tensor of this shape.
     pub(crate) fn packed(&mut self, values: &[f32], shape: &[usize]) -> Result<Option<Operand>, Refusal> {
-        let bytes: Arc<[u8]> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.stored(values.iter().flat_map(|v| v.to_le_bytes()).collect(), DType::F32, shape)
+    }
+
+    /// As [`Lowering::packed`], of elements of any type, by their bytes.
+    pub(crate) fn stored(&mut self, bytes: Arc<[u8]>, dtype: DType, shape: &[usize]) -> Result<Option<Operand>, Refusal> {
         let base = Base::Constant(self.program.constant(&bytes));
-        Ok(Some(Operand { window: Window::dense(base, DType::F32, shape)?, tensor: None }))
+        Ok(Some(Operand { window: Window::dense(base, dtype, shape)?, tensor: None }))
     }
 
     /// Adds the step of the node being lowered.
@@ -440,10 +454,15 @@ pub(crate) fn output_tensor<'g>(graph: &'g Graph, node: &Node, i: usize) -> Resu
 
 /// The values of a required constant of f32s.
 pub(crate) fn constant_f32(graph: &Graph, node: &Node, i: usize) -> Result<Vec<f32>, Refusal> {
+    constant(graph, node, i, DType::F32).map(Value::to_f32)
+}
+
+/// A required constant of this type.
+pub(crate) fn constant<'g>(graph: &'g Graph, node: &Node, i: usize, dtype: DType) -> Result<&'g Value, Refusal> {
     let tensor = input_tensor(graph, node, i)?;
     match &tensor.value {
-        Some(value) if tensor.dtype == DType::F32 => Ok(value.to_f32()),
-        Some(_) => Err(Refusal(format!("input {i} is {}, f32 is expected", tensor.dtype))),
+        Some(value) if tensor.dtype == dtype => Ok(value),
+        Some(_) => Err(Refusal(format!("input {i} is {}, {dtype} is expected", tensor.dtype))),
         None => Err(Refusal(format!("input {i} ({}) is computed, a constant is expected", tensor.name))),
     }
 }

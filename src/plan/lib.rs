@@ -26,6 +26,7 @@ mod error;
 pub mod format;
 pub mod ops;
 mod plan;
+pub mod requantize;
 mod rules;
 mod tensor;
 #[cfg(test)]

@@ -30,6 +30,15 @@ macro_rules! for_each_op {
             (18, resize, Resize),
             (19, recurrent, Recurrent),
             (20, fallback, Fallback),
+            (21, quantize, Quantize),
+            (22, dequantize, Dequantize),
+            (23, table, Table),
+            (24, qconv2d, QConv2d),
+            (25, qdepthwise_conv2d, QDepthwiseConv2d),
+            (26, qfully_connected, QFullyConnected),
+            (27, qbinary, QBinary),
+            (28, qpool2d, QPool2d),
+            (29, qsoftmax, QSoftmax),
         }
     };
 }

@@ -38,16 +38,37 @@ pub(crate) fn output(operands: &Operands<'_>, i: usize) -> Result<Tensor, OpErro
 
 /// Input `i`, which must be there and f32.
 pub(crate) fn input_f32(operands: &Operands<'_>, i: usize) -> Result<Tensor, OpError> {
-    let tensor = input(operands, i)?;
-    is_f32(&tensor)?;
-    Ok(tensor)
+    input_typed(operands, i, DType::F32)
 }
 
 /// Output `i`, which must be there and f32.
 pub(crate) fn output_f32(operands: &Operands<'_>, i: usize) -> Result<Tensor, OpError> {
-    let tensor = output(operands, i)?;
-    is_f32(&tensor)?;
+    output_typed(operands, i, DType::F32)
+}
+
+/// Input `i`, which must be there and of this type.
+pub(crate) fn input_typed(operands: &Operands<'_>, i: usize, dtype: DType) -> Result<Tensor, OpError> {
+    typed(input(operands, i)?, dtype)
+}
+
+/// Output `i`, which must be there and of this type.
+pub(crate) fn output_typed(operands: &Operands<'_>, i: usize, dtype: DType) -> Result<Tensor, OpError> {
+    typed(output(operands, i)?, dtype)
+}
+
+fn typed(tensor: Tensor, dtype: DType) -> Result<Tensor, OpError> {
+    ensure(tensor.dtype == dtype, OpError::Type)?;
     Ok(tensor)
+}
+
+/// A number that a byte can hold.
+pub(crate) fn byte(value: u32) -> Result<(), OpError> {
+    ensure(value <= 255, OpError::Params)
+}
+
+/// Bounds of bytes.
+pub(crate) fn byte_range(low: u32, high: u32) -> Result<(), OpError> {
+    ensure(low <= high && high <= 255, OpError::Params)
 }
 
 pub(crate) fn is_f32(tensor: &Tensor) -> Result<(), OpError> {
@@ -90,14 +111,24 @@ pub(crate) fn nhwc(tensor: &Tensor) -> Result<[u32; 4], OpError> {
 
 /// Constant weights, dense, f32, aligned as the format aligns weights.
 pub(crate) fn weights(tensor: &Tensor) -> Result<(), OpError> {
-    is_f32(tensor)?;
+    weights_typed(tensor, DType::F32)
+}
+
+/// As [`weights`], of this type.
+pub(crate) fn weights_typed(tensor: &Tensor, dtype: DType) -> Result<(), OpError> {
+    ensure(tensor.dtype == dtype, OpError::Type)?;
     dense(tensor)?;
     ensure(tensor.space == Space::Weights && tensor.offset.is_multiple_of(ALIGN as u64), OpError::Storage)
 }
 
 /// Weights of one dimension of this length.
 pub(crate) fn packed(tensor: &Tensor, length: Option<u64>) -> Result<(), OpError> {
-    weights(tensor)?;
+    packed_typed(tensor, DType::F32, length)
+}
+
+/// As [`packed`], of this type.
+pub(crate) fn packed_typed(tensor: &Tensor, dtype: DType, length: Option<u64>) -> Result<(), OpError> {
+    weights_typed(tensor, dtype)?;
     match tensor.dims[..] {
         [n] => ensure(length == Some(u64::from(n)), OpError::Shape),
         _ => Err(OpError::Shape),
@@ -115,10 +146,19 @@ pub(crate) fn scratch(operands: &Operands<'_>, i: usize, length: Option<u64>) ->
     }
 }
 
-/// Input `i`, if it is there, is a residual: f32 rows shaped as the output.
+/// What follows the weights of a quantized product: bias (i32) and multiplier (f32) of this length, residual?, table?
+pub(crate) fn epilogue(operands: &Operands<'_>, length: Option<u64>, output: &Tensor) -> Result<(), OpError> {
+    packed_typed(&input(operands, 2)?, DType::I32, length)?;
+    packed_typed(&input(operands, 3)?, DType::F32, length)?;
+    residual(operands, 4, output)?;
+    let Some(table) = operands.input(5) else { return Ok(()) };
+    packed_typed(&table, DType::U8, Some(256))
+}
+
+/// Input `i`, if it is there, is a residual: rows shaped and typed as the output.
 pub(crate) fn residual(operands: &Operands<'_>, i: usize, output: &Tensor) -> Result<(), OpError> {
     let Some(residual) = operands.input(i) else { return Ok(()) };
-    is_f32(&residual)?;
+    ensure(residual.dtype == output.dtype, OpError::Type)?;
     same_dims(&residual, output)?;
     rows(&residual)
 }

@@ -33,10 +33,54 @@ pub(super) fn filters(filters: &[f32], outputs: usize, depth: usize, groups: usi
     packed
 }
 
+/// Neighbours of a sum that are multiplied at once.
+const QUAD: usize = 4;
+
+/// `[O, taps, depth]` 8-bit filters of `groups` groups as panels of 16 outputs, each `[taps][⌈depth/4⌉][16][4]`, those of
+/// each group apart.
+pub(super) fn quad_filters(filters: &[u8], outputs: usize, [taps, depth]: [usize; 2], groups: usize) -> Vec<u8> {
+    let of_group = outputs / groups;
+    let (panels, quads) = (of_group.div_ceil(PANEL), depth.div_ceil(QUAD));
+    let panel_len = taps * quads * PANEL * QUAD;
+    let mut packed = vec![0; groups * panels * panel_len];
+    for output in 0..outputs {
+        let (group, within) = (output / of_group, output % of_group);
+        let panel = &mut packed[(group * panels + within / PANEL) * panel_len..][..panel_len];
+        for tap in 0..taps {
+            for (k, &value) in filters[(output * taps + tap) * depth..][..depth].iter().enumerate() {
+                let quad = tap * quads + k / QUAD;
+                panel[(quad * PANEL + within % PANEL) * QUAD + k % QUAD] = value;
+            }
+        }
+    }
+    packed
+}
+
+/// A `[depth, columns]` matrix of 8-bit numbers as panels of 16 columns, each `[⌈depth/4⌉][16][4]`.
+pub(super) fn quad_panels(matrix: &[u8], depth: usize, columns: usize) -> Vec<u8> {
+    let by_column: Vec<u8> = (0..columns).flat_map(|n| (0..depth).map(move |k| matrix[k * columns + n])).collect();
+    quad_filters(&by_column, columns, [1, depth], 1)
+}
+
+/// A `[kh, kw, C]` kernel of 8-bit numbers as `[⌈kh/4⌉][kw][C′][4]`, C′ being C rounded up to 16.
+pub(super) fn quad_rows(kernel: &[u8], [height, width, channels]: [usize; 3]) -> Vec<u8> {
+    let padded = channels.next_multiple_of(PANEL);
+    let mut packed = vec![0; height.div_ceil(QUAD) * width * padded * QUAD];
+    for row in 0..height {
+        for column in 0..width {
+            let to = (row / QUAD * width + column) * padded;
+            for channel in 0..channels {
+                packed[(to + channel) * QUAD + row % QUAD] = kernel[(row * width + column) * channels + channel];
+            }
+        }
+    }
+    packed
+}
+
 /// Rows of `columns`, each padded with zeros to a multiple of 16.
-pub(super) fn padded_rows(rows: &[f32], columns: usize) -> Vec<f32> {
+pub(super) fn padded_rows<T: Copy + Default>(rows: &[T], columns: usize) -> Vec<T> {
     let padded = columns.next_multiple_of(PANEL);
-    let mut packed = vec![0.0; rows.len() / columns.max(1) * padded];
+    let mut packed = vec![T::default(); rows.len() / columns.max(1) * padded];
     for (from, to) in rows.chunks_exact(columns.max(1)).zip(packed.chunks_exact_mut(padded.max(1))) {
         to[..columns].copy_from_slice(from);
     }

@@ -6,6 +6,7 @@
 //! kernel's extent, dilation·(kernel − 1) + 1, which must fit into the padded input; a window has at most
 //! [`MAX_WINDOW`] elements.
 use crate::rules::{self, Window};
+use crate::tensor::Tensor;
 use crate::{Activation, OpError, Operands, field_enum, params};
 
 field_enum! {
@@ -49,20 +50,33 @@ pub const SCRATCH: Option<usize> = None;
 /// Most elements of a window.
 pub const MAX_WINDOW: u32 = 1 << 24;
 
+/// Shapes of input and output, and limits of the windows.
+pub(super) fn check_windows(
+    x: &Tensor,
+    y: &Tensor,
+    kernel: [u32; 2],
+    stride: [u32; 2],
+    dilation: [u32; 2],
+    pad: [u32; 4],
+    ceil: bool,
+) -> Result<(), OpError> {
+    rules::rows(x)?;
+    let [n, _, _, c] = rules::nhwc(x)?;
+    let elements = kernel[0].checked_mul(kernel[1]);
+    rules::ensure(elements.is_some_and(|count| count <= MAX_WINDOW), OpError::Params)?;
+    let mut sizes = [0; 2];
+    for (size, window) in sizes.iter_mut().zip(Window::pair(rules::nhwc(x)?, kernel, stride, dilation, pad)) {
+        let extent = window.extent()?;
+        rules::ensure(window.pad.iter().all(|&pad| u64::from(pad) < extent), OpError::Params)?;
+        *size = if ceil { window.output_ceil()? } else { window.output()? };
+    }
+    rules::output_nhwc(y, n, sizes[0], sizes[1], c)
+}
+
 pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpError> {
     rules::arity(operands, 1..=1, 1..=1)?;
     let (x, y) = (rules::input_f32(operands, 0)?, rules::output_f32(operands, 0)?);
-    rules::rows(&x)?;
-    let [n, _, _, c] = rules::nhwc(&x)?;
-    let elements = params.kernel[0].checked_mul(params.kernel[1]);
-    rules::ensure(elements.is_some_and(|count| count <= MAX_WINDOW), OpError::Params)?;
-    let windows = Window::pair(rules::nhwc(&x)?, params.kernel, params.stride, params.dilation, params.pad);
-    let mut sizes = [0; 2];
-    for (size, window) in sizes.iter_mut().zip(windows) {
-        let extent = window.extent()?;
-        rules::ensure(window.pad.iter().all(|&pad| u64::from(pad) < extent), OpError::Params)?;
-        *size = if params.ceil { window.output_ceil()? } else { window.output()? };
-    }
-    rules::output_nhwc(&y, n, sizes[0], sizes[1], c)?;
+    let Params { kernel, stride, dilation, pad, ceil, .. } = *params;
+    check_windows(&x, &y, kernel, stride, dilation, pad, ceil)?;
     params.activation.check()
 }
