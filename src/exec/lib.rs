@@ -20,6 +20,7 @@ mod error;
 mod external;
 mod merge;
 pub mod ops;
+mod requantize;
 mod resolver;
 mod session;
 #[cfg(test)]

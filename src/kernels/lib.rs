@@ -29,6 +29,7 @@ pub mod parallel;
 pub mod pool_f32;
 pub mod recurrent_f32;
 pub mod reduce;
+pub mod requantize;
 pub mod resize_f32;
 pub mod select;
 pub mod softmax_f32;

@@ -1,0 +1,62 @@
+//! What follows the sums of a quantized product, as bound steps keep it.
+
+use coulter_kernels::requantize::{Epilogue, Inner, Requantize, Residual};
+use coulter_plan::requantize::{self as plan, ResidualKind};
+use coulter_plan::{DType, OpError};
+
+use crate::arena::{Memory, RowSlot, Slot};
+use crate::bind::BindContext;
+
+/// Operands 2 to 5 of a quantized product, and the parameters that go with them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finish {
+    bias: Slot,
+    multiplier: Slot,
+    requantize: Requantize,
+    residual: Option<RowSlot>,
+    how: Residual,
+    table: Option<Slot>,
+}
+
+impl Finish {
+    pub(crate) fn bind(
+        context: &BindContext<'_>,
+        requantize: &plan::Requantize,
+        residual: &plan::Residual,
+    ) -> Result<Self, OpError> {
+        let inner = match residual.kind {
+            ResidualKind::Plain => None,
+            ResidualKind::Rounded => Some(Inner { scale: residual.inner_scale, requantize: bytes(&residual.inner)? }),
+        };
+        Ok(Self {
+            bias: context.input_slot(2, DType::I32)?,
+            multiplier: context.input_slot(3, DType::F32)?,
+            requantize: bytes(requantize)?,
+            residual: context.optional_rows(4, DType::U8)?,
+            how: Residual { scale: residual.scale, zero: byte(residual.zero)?, inner },
+            table: context.optional_slot(5, DType::U8)?,
+        })
+    }
+
+    /// The same as kernels take it.
+    pub(crate) fn epilogue<'a>(&self, memory: &Memory<'a>) -> Epilogue<'a> {
+        Epilogue {
+            bias: memory.slice(&self.bias),
+            multiplier: memory.slice(&self.multiplier),
+            requantize: self.requantize,
+            residual: self.residual.as_ref().map(|residual| (memory.rows(residual), self.how)),
+            table: self.table.as_ref().map(|table| memory.slice(table)),
+        }
+    }
+}
+
+/// A parameter that is a byte.
+pub(crate) fn byte(value: u32) -> Result<u8, OpError> {
+    u8::try_from(value).map_err(|_| OpError::Params)
+}
+
+/// A quantization whose numbers are bytes.
+pub(crate) fn bytes(requantize: &plan::Requantize) -> Result<Requantize, OpError> {
+    let plan::Requantize { zero, low, high } = *requantize;
+    Ok(Requantize { zero: byte(zero)?, low: byte(low)?, high: byte(high)? })
+}
