@@ -8,7 +8,7 @@ use coulter_plan::format::HASH_RANGE;
 use coulter_plan::{DType, Space, ops};
 use sha2::{Digest, Sha256};
 
-use crate::graph::{Graph, Node, Op, Tensor, TensorId};
+use crate::graph::{Graph, Node, Op, Quantization, Tensor, TensorId};
 use crate::lower::{Base, Operand, Program, Step, StepParams, Window};
 use crate::memory::Layout;
 
@@ -17,6 +17,8 @@ use crate::memory::Layout;
 pub(crate) struct Golden {
     pub(crate) cases: Vec<Vec<Vec<u8>>>,
     pub(crate) tolerance: f32,
+    /// One a step, or none.
+    pub(crate) checksums: Vec<u32>,
 }
 
 /// The parts of a plan.
@@ -43,9 +45,8 @@ pub(crate) fn seal(plan: &mut [u8]) {
 }
 
 impl Emission<'_> {
-    /// The plan file, yet to be [sealed](seal). `metadata` is given, for each tensor record that is a transposed tensor
-    /// of the model, its index and the permutation.
-    pub(crate) fn write(&self, golden: &Golden, metadata: impl FnOnce(&[(u32, Vec<usize>)]) -> String) -> Vec<u8> {
+    /// The plan file, yet to be [sealed](seal), with the metadata that are made of what is to be told of tensor records.
+    pub(crate) fn write(&self, golden: &Golden, metadata: impl FnOnce(&Notes) -> String) -> Vec<u8> {
         let mut records = Records { emission: self, builder: PlanBuilder::new(&self.graph.name), ..Records::new(self) };
         records.builder.memory(self.layout.arena_bytes, 0);
         let ports = [&self.program.inputs, &self.program.outputs].map(|ports| {
@@ -59,10 +60,20 @@ impl Emission<'_> {
             let parts: Vec<&[u8]> = case.iter().map(Vec::as_slice).collect();
             records.builder.golden(golden.tolerance, &parts);
         }
-        let metadata = metadata(&records.permuted);
+        records.builder.checksums(&golden.checksums);
+        let metadata = metadata(&records.notes);
         records.builder.metadata(metadata);
         records.builder.finish(|_| [0; 32])
     }
+}
+
+/// What the metadata tell of tensor records, by their indices.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// Those that are transposed tensors of the model, with the permutation.
+    pub(crate) permuted: Vec<(u32, Vec<usize>)>,
+    /// Those that are quantized, with scale and zero point.
+    pub(crate) quantized: Vec<(u32, f32, i32)>,
 }
 
 /// What tells tensor records apart: base, offset, type, dims, strides and name.
@@ -72,7 +83,7 @@ struct Records<'a> {
     emission: &'a Emission<'a>,
     builder: PlanBuilder,
     known: HashMap<Key, RecordId>,
-    permuted: Vec<(u32, Vec<usize>)>,
+    notes: Notes,
     /// Where each constant lies in the weights section.
     constants: Vec<Option<u64>>,
     models: HashMap<Arc<[u8]>, u32>,
@@ -84,7 +95,7 @@ impl<'a> Records<'a> {
             emission,
             builder: PlanBuilder::default(),
             known: HashMap::new(),
-            permuted: Vec::new(),
+            notes: Notes::default(),
             constants: vec![None; emission.program.constants.len()],
             models: HashMap::new(),
         }
@@ -123,7 +134,13 @@ impl<'a> Records<'a> {
         let id =
             self.builder.tensor(&NewTensor { name, dtype: tensor.dtype, space: tensor.space, offset, dims, strides });
         if let Some((_, permutation)) = origin.filter(|(_, permutation)| !permutation.is_sorted()) {
-            self.permuted.push((id.0, permutation.clone()));
+            self.notes.permuted.push((id.0, permutation.clone()));
+        }
+        let quantization = operand.tensor.and_then(|id| self.emission.graph.tensor(id).quantization.as_ref());
+        if let Some(Quantization { scales, zero_points, axis: None }) = quantization
+            && let (&[scale], &[zero_point]) = (&scales[..], &zero_points[..])
+        {
+            self.notes.quantized.push((id.0, scale, zero_point));
         }
         self.known.insert(key, id);
         id

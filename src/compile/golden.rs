@@ -5,8 +5,9 @@ use std::num::NonZero;
 use coulter_exec::threads::ThreadPool;
 use coulter_exec::{AlignedBytes, Observer, RunError, RunErrorKind, Session, SessionOptions, Values};
 use coulter_fallback::Tract;
-use coulter_plan::{DType, GoldenCase, OpCode, Plan, Step};
+use coulter_plan::{DType, GoldenCase, Plan, Step};
 
+use crate::checksums::{self, Collector};
 use crate::emit::Golden;
 use crate::graph::{Graph, Op, Tensor, TensorId};
 use crate::{CompileError, CompileOptions, Progress};
@@ -63,7 +64,12 @@ pub(crate) fn cases(
             return Err(CompileError::Run("a second run gives other outputs".into()));
         }
     }
-    Ok(Golden { cases, tolerance: tolerance(&plan) })
+    let tolerance = if checksums::exact_steps(&plan).1 { 0.0 } else { TOLERANCE };
+    let checksums = match cases.first() {
+        Some(case) => checksums_of(&mut session, &case[..plan.input_count()]).map_err(|error| why(&error))?,
+        None => Vec::new(),
+    };
+    Ok(Golden { cases, tolerance, checksums })
 }
 
 /// The case with inputs of our own, if the model takes any of them.
@@ -109,6 +115,18 @@ fn run(session: &mut Session<'_>, inputs: &[Vec<u8>], teller: &mut Teller<'_>) -
     Ok(inputs.iter().cloned().chain(outputs).collect())
 }
 
+/// Checksums of the steps' outputs for these inputs; none where no step has one.
+fn checksums_of(session: &mut Session<'_>, inputs: &[Vec<u8>]) -> Result<Vec<u32>, RunError> {
+    let mut collector = Collector::new(session.plan());
+    if !collector.any() {
+        return Ok(Vec::new());
+    }
+    inputs.iter().enumerate().for_each(|(i, bytes)| session.input_mut(i).copy_from_slice(bytes));
+    session.reset();
+    session.observe(&mut collector)?;
+    Ok(collector.checksums)
+}
+
 /// Tells how far a run is.
 struct Teller<'p> {
     progress: Progress<'p>,
@@ -121,17 +139,6 @@ impl Observer for Teller<'_> {
         self.done += step.macs.max(1);
         (self.progress)("compute golden outputs", self.done as f32 / self.all as f32);
     }
-}
-
-/// Plans that compute floats differ between instruction sets, others do not.
-fn tolerance(plan: &Plan<'_>) -> f32 {
-    let computes_floats = plan.steps().any(|step| {
-        let moves = matches!(step.code, OpCode::Copy | OpCode::Gather | OpCode::Pad | OpCode::Select);
-        let operands = &step.operands;
-        let touches_floats = (0..operands.input_count()).filter_map(|i| operands.input(i)).any(|t| t.dtype.is_float());
-        !moves && touches_floats
-    });
-    if computes_floats { TOLERANCE } else { 0.0 }
 }
 
 fn check_inputs(graph: &Graph, case: usize, inputs: &[Vec<u8>]) -> Result<(), CompileError> {

@@ -238,6 +238,8 @@ pub struct Node {
 pub struct Graph {
     /// The model's name.
     pub name: String,
+    /// Version of ONNX's operator set that the model is written in.
+    pub opset: i64,
     /// Edges.
     pub tensors: Vec<Tensor>,
     /// Operations, in topological order.

@@ -5,6 +5,7 @@
 //! the plan. The [`Report`] says of every ONNX node what became of it.
 #![forbid(unsafe_code)]
 
+mod checksums;
 pub mod diff;
 mod emit;
 mod error;
@@ -22,7 +23,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use emit::Golden;
+use emit::{Golden, Notes};
 use graph::Graph;
 
 pub use error::{CompileError, Problem};
@@ -107,7 +108,7 @@ pub(crate) fn assemble(
     let mut plan = Vec::new();
     for _ in 0..MOST_LENGTHS {
         report.plan_bytes = plan.len() as u64;
-        plan = emission.write(&golden, |permuted| metadata(&onnx_sha256, options, &report, permuted));
+        plan = emission.write(&golden, |notes| metadata(&onnx_sha256, options, &report, notes));
         if plan.len() as u64 == report.plan_bytes {
             break;
         }
@@ -122,20 +123,18 @@ pub(crate) fn assemble(
 const MOST_LENGTHS: usize = 4;
 
 /// The plan's metadata: what the options give, where the plan comes from, and the report.
-fn metadata(
-    onnx_sha256: &[u8; 32],
-    options: &CompileOptions,
-    report: &Report,
-    permuted: &[(u32, Vec<usize>)],
-) -> String {
+fn metadata(onnx_sha256: &[u8; 32], options: &CompileOptions, report: &Report, notes: &Notes) -> String {
     let hash: String = onnx_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    let layouts: Vec<_> =
-        permuted.iter().map(|(tensor, permutation)| json!({ "tensor": tensor, "permutation": permutation })).collect();
+    let layout = |(tensor, permutation): &(u32, Vec<usize>)| json!({ "tensor": tensor, "permutation": permutation });
+    let layouts: Vec<_> = notes.permuted.iter().map(layout).collect();
+    let quantized = |&(tensor, scale, zero_point): &(u32, f32, i32)| json!({ "tensor": tensor, "scale": scale, "zero_point": zero_point });
+    let quantization: Vec<_> = notes.quantized.iter().map(quantized).collect();
     let mut all = options.metadata.clone();
     all.insert("compiler".into(), concat!("coulter ", env!("CARGO_PKG_VERSION")).into());
     all.insert("onnx_sha256".into(), hash.into());
     all.insert("dims".into(), json!(options.dims));
     all.insert("layouts".into(), layouts.into());
+    all.insert("quantization".into(), quantization.into());
     all.insert("report".into(), json!(report));
     serde_json::Value::Object(all).to_string()
 }

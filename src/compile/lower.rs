@@ -55,7 +55,7 @@ pub(crate) fn lower(graph: &Graph) -> Result<Program, Vec<Problem>> {
     };
     match lowering.all() {
         problems if problems.is_empty() => Ok(lowering.program),
-        problems => Err(problems),
+        problems => Err(problems.into_iter().map(|problem| Problem { opset: graph.opset, ..problem }).collect()),
     }
 }
 
@@ -314,7 +314,12 @@ impl<'g> Lowering<'g> {
     }
 
     /// As [`Lowering::packed`], of elements of any type, by their bytes.
-    pub(crate) fn stored(&mut self, bytes: Arc<[u8]>, dtype: DType, shape: &[usize]) -> Result<Option<Operand>, Refusal> {
+    pub(crate) fn stored(
+        &mut self,
+        bytes: Arc<[u8]>,
+        dtype: DType,
+        shape: &[usize],
+    ) -> Result<Option<Operand>, Refusal> {
         let base = Base::Constant(self.program.constant(&bytes));
         Ok(Some(Operand { window: Window::dense(base, dtype, shape)?, tensor: None }))
     }

@@ -108,15 +108,23 @@ pub(crate) fn describe(program: &Program, layout: &Layout, dims: &[(String, usiz
 const PACKING: &str = "f32p16";
 
 fn entry(index: usize, step: &Step, arena_bytes: u64) -> StepEntry {
-    let dtype = step.outputs.iter().flatten().next().map_or("", |output| output.window.tensor.dtype.name());
     StepEntry {
         index,
         op: step.params.code().name().into(),
-        precision: dtype.into(),
+        precision: precision(step).into(),
         onnx_nodes: step.onnx_nodes.clone(),
         macs: step.macs,
         arena_bytes,
         kernel: family(step.params.code()).into(),
+    }
+}
+
+/// Arithmetic of a step: that of its results, those of the numeric contract being one.
+fn precision(step: &Step) -> &'static str {
+    match step.params.code() {
+        OpCode::QConv2d | OpCode::QDepthwiseConv2d | OpCode::QFullyConnected | OpCode::QBinary => "int8",
+        OpCode::QPool2d | OpCode::QSoftmax | OpCode::Table | OpCode::Quantize => "int8",
+        _ => step.outputs.iter().flatten().next().map_or("", |output| output.window.tensor.dtype.name()),
     }
 }
 
@@ -135,6 +143,9 @@ fn family(code: OpCode) -> &'static str {
         OpCode::Normalize => "normalize_f32",
         OpCode::Resize => "resize_f32",
         OpCode::Recurrent => "recurrent_f32",
+        OpCode::QConv2d => "conv_i8",
+        OpCode::QDepthwiseConv2d => "depthwise_i8",
+        OpCode::QFullyConnected => "gemm_i8",
         OpCode::Fallback => "tract",
         // Families that take more types than one bear the operator's name.
         other => other.name(),

@@ -1,9 +1,10 @@
 //! Replays the golden vectors of a plan.
 
-use coulter_plan::{DType, Plan};
+use coulter_kernels::Element;
+use coulter_plan::{DType, GoldenCase, Plan, Step, Tensor};
 
 use crate::error::RunError;
-use crate::session::Session;
+use crate::session::{Observer, Session, Values};
 
 /// An output that is not the golden one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,15 +27,85 @@ pub struct Mismatch {
 pub fn golden(session: &mut Session<'_>, case: usize) -> Result<Option<Mismatch>, RunError> {
     let plan: Plan<'_> = *session.plan();
     let case = plan.golden(case);
-    for i in 0..plan.input_count() {
-        session.input_mut(i).copy_from_slice(case.input(i));
-    }
+    feed(session, &case);
     session.run()?;
     let differs = |(output, port): (usize, coulter_plan::Port<'_>)| {
         let difference = difference(port.tensor.dtype, session.output(output), case.output(output));
         (difference > plan.golden_tolerance()).then_some(Mismatch { output, difference })
     };
     Ok(plan.outputs().enumerate().find_map(differs))
+}
+
+fn feed(session: &mut Session<'_>, case: &GoldenCase<'_>) {
+    for i in 0..session.plan().input_count() {
+        session.input_mut(i).copy_from_slice(case.input(i));
+    }
+    session.reset();
+}
+
+/// Runs the first golden case and tells the first step whose outputs do not have the checksum that the plan has for
+/// it: where a wrong answer begins.
+///
+/// # Errors
+/// When the run fails.
+///
+/// # Panics
+/// If the plan has no golden case.
+pub fn first_wrong_step(session: &mut Session<'_>) -> Result<Option<usize>, RunError> {
+    let plan: Plan<'_> = *session.plan();
+    feed(session, &plan.golden(0));
+    let mut search = Search { plan, found: None };
+    session.observe(&mut search)?;
+    Ok(search.found)
+}
+
+struct Search<'p> {
+    plan: Plan<'p>,
+    found: Option<usize>,
+}
+
+impl Observer for Search<'_> {
+    fn after(&mut self, step: &Step<'_>, values: &Values<'_, '_>) {
+        let wanted = self.plan.checksum(step.index).filter(|&sum| sum != 0);
+        if self.found.is_none() && wanted.is_some_and(|sum| sum != checksum(step, values)) {
+            self.found = Some(step.index);
+        }
+    }
+}
+
+/// CRC-32 of the elements of a step's outputs, each in row-major order, little-endian; 1 where that is 0, which stands
+/// for "no checksum".
+pub fn checksum(step: &Step<'_>, values: &Values<'_, '_>) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    for output in (0..step.operands.output_count()).filter_map(|i| step.operands.output(i)) {
+        match output.dtype.size() {
+            1 => add::<u8, 1>(&mut hash, &output, values, u8::to_le_bytes),
+            2 => add::<u16, 2>(&mut hash, &output, values, u16::to_le_bytes),
+            4 => add::<u32, 4>(&mut hash, &output, values, u32::to_le_bytes),
+            _ => add::<u64, 8>(&mut hash, &output, values, u64::to_le_bytes),
+        }
+    }
+    hash.finalize().max(1)
+}
+
+fn add<T: Element, const N: usize>(
+    hash: &mut crc32fast::Hasher,
+    tensor: &Tensor,
+    values: &Values<'_, '_>,
+    bytes: fn(T) -> [u8; N],
+) {
+    let view = values.view::<T>(tensor);
+    // In runs, since a hasher takes few bytes slowly.
+    let (mut run, mut used) = ([0; 512], 0);
+    view.for_each(|value| {
+        run[used..used + N].copy_from_slice(&bytes(value));
+        used += N;
+        if used == run.len() {
+            hash.update(&run);
+            used = 0;
+        }
+    });
+    hash.update(&run[..used]);
 }
 
 /// Greatest difference between two tensors of equal length, relative to the greatest absolute value of `wanted`.

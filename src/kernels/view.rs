@@ -168,6 +168,18 @@ impl<'a, T: Element> View<'a, T> {
         Self { window: Window::dense(slice.as_ptr(), dims), life: PhantomData }
     }
 
+    /// Calls `f` with every element, in row-major order.
+    pub fn for_each(&self, mut f: impl FnMut(T)) {
+        let rank = self.dims().len();
+        let mut index = [0; MAX_RANK];
+        while !self.is_empty() {
+            f(self.read(&index[..rank]));
+            let Some(i) = (0..rank).rev().find(|&i| index[i] + 1 < self.dims()[i]) else { return };
+            index[i] += 1;
+            index[i + 1..rank].fill(0);
+        }
+    }
+
     /// The element at an index.
     ///
     /// # Panics

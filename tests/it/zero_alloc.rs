@@ -1,6 +1,7 @@
 //! Nothing is allocated once a plan is bound.
 
 use coulter_cli::allocations;
+use coulter_exec::threads::ThreadPool;
 use coulter_exec::{External, ExternalTensor, ExternalTensorMut, Session, SessionOptions};
 use coulter_kernels::IsaSet;
 use coulter_plan::builder::{NewTensor, PlanBuilder};
@@ -21,8 +22,9 @@ fn runs_of_own_models_allocate_nothing() {
     for (model, ..) in golden::MODELS {
         let bytes = golden::plan(model);
         let plan = Plan::parse(&bytes).expect("the compiler's plans are valid");
-        for isas in [IsaSet::GENERIC, IsaSet::detect()] {
-            let options = SessionOptions { isas, ..SessionOptions::default() };
+        for (isas, threads) in [(IsaSet::GENERIC, 1), (IsaSet::detect(), 1), (IsaSet::detect(), 2)] {
+            let pool = ThreadPool::new(threads).expect("threads start");
+            let options = SessionOptions { isas, parallel: &pool, ..SessionOptions::default() };
             let mut session = Session::new(plan, options).expect("own models bind without fallback");
             let before = allocations::count();
             for _ in 0..3 {
@@ -30,7 +32,7 @@ fn runs_of_own_models_allocate_nothing() {
                 session.run().expect("own models run");
                 std::hint::black_box(session.output(0));
             }
-            assert_eq!(allocations::count() - before, 0, "{model} with {isas:?}");
+            assert_eq!(allocations::count() - before, 0, "{model} with {isas:?} in {threads} threads");
         }
     }
 }

@@ -19,27 +19,46 @@ pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
     // A damaged plan may no longer be a plan at all: that, too, is a check that does not hold.
     let plan = Plan::parse(&model.bytes).map_err(|e| broken(e.to_string()))?;
     let whole = hash(&plan) == plan.stored_hash();
-    let mut cases = Vec::new();
+    let (mut cases, mut wrong_step) = (Vec::new(), None);
     if whole {
         let mut engine = Engine::new(&plan, 1, args.allow_fallback || model.trusted)?;
         let mut session = engine.bind(plan)?;
         for case in 0..plan.golden_count() {
             cases.push(verify::golden(&mut session, case).map_err(|e| engine::failed(&plan, e))?);
         }
+        if !cases.is_empty() {
+            wrong_step = verify::first_wrong_step(&mut session).map_err(|e| engine::failed(&plan, e))?;
+        }
     }
     let wrong = cases.iter().filter(|c| c.is_some()).count();
+    let checked = plan.steps().filter(|step| plan.checksum(step.index).is_some_and(|sum| sum != 0)).count();
     if as_json {
-        let holds = whole && wrong == 0;
-        output::json(&json!({ "ok": holds, "hash": whole, "golden_cases": cases.len(), "golden_wrong": wrong }));
+        let holds = whole && wrong == 0 && wrong_step.is_none();
+        output::json(&json!({
+            "ok": holds, "hash": whole, "golden_cases": cases.len(), "golden_wrong": wrong,
+            "steps": plan.step_count(), "steps_checked": checked, "first_wrong_step": wrong_step,
+        }));
     }
     if !whole {
         return Err(broken("its bytes do not have the hash that it carries".into()).hint("fetch or compile it again"));
+    }
+    if let Some(index) = wrong_step {
+        let step = plan.step(index);
+        return Err(CliError::does_not_hold(format!(
+            "step {index} ({}, {}) does not give the bytes that the desk computed: it is the first that differs",
+            step.code.name(),
+            step.name
+        )));
     }
     if let Some((case, Some(mismatch))) = cases.iter().enumerate().find(|(_, c)| c.is_some()) {
         return Err(differs(&plan, case, mismatch));
     }
     if !as_json {
-        say!("{place}: hash holds, {} as the desk computed", output::plural(cases.len(), "golden case"));
+        let golden = output::plural(cases.len(), "golden case");
+        say!(
+            "{place}: hash holds, {golden} as the desk computed, {checked} of {} steps equal in every bit",
+            plan.step_count()
+        );
     }
     Ok(())
 }

@@ -70,7 +70,11 @@ const MAX_FOLDED: usize = 1 << 20;
 pub(crate) fn import(model: &Model, options: &CompileOptions) -> Result<(Graph, Vec<Problem>), CompileError> {
     let (ports, problems) = model.ports(&options.dims)?;
     let mut importer = Importer {
-        graph: Graph { name: model.graph.name.clone(), ..Graph::default() },
+        graph: Graph {
+            name: model.graph.name.clone(),
+            opset: model.opsets.get("").copied().unwrap_or(0),
+            ..Graph::default()
+        },
         model,
         forbid_fallback: options.forbid_fallback,
         problems,

@@ -6,7 +6,11 @@ use super::{Lowering, Operand, Refusal, constant, packing};
 use crate::graph::Node;
 
 /// Inputs 2 to 5; bias and multiplier are padded to the panels of each group of so many outputs.
-pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, of_group: usize) -> Result<[Option<Operand>; 4], Refusal> {
+pub(super) fn lower(
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+    of_group: usize,
+) -> Result<[Option<Operand>; 4], Refusal> {
     let mut padded = |i, dtype| {
         let words: Vec<[u8; 4]> = constant(lowering.graph(), node, i, dtype)?.0.as_chunks().0.to_vec();
         let padded = packing::padded_rows(&words, of_group);

@@ -1,7 +1,7 @@
 //! The project's own models: everything is accounted for, and every tensor is tract's.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use coulter_exec::AlignedBytes;
 use coulter_plan::Plan;
@@ -50,19 +50,50 @@ fn a_damaged_weight_is_found_where_it_acts() {
     assert_eq!(surprises, [last]);
 }
 
+/// Every ONNX node is in a step or folded, and none both fused and folded.
+fn account(file: &Path, report: &crate::Report) {
+    let name = file.display();
+    let main = report.steps.iter().flat_map(|step| &step.onnx_nodes);
+    let known: BTreeSet<&str> =
+        main.chain(report.folded.iter().map(|entry| &entry.onnx_node)).map(String::as_str).collect();
+    for node in crate::front::reference::node_names(file).expect("the model is read") {
+        assert!(known.contains(node.as_str()), "{name}: {node} is not accounted for");
+    }
+    let fused: Vec<_> = report.fused.iter().map(|entry| &entry.onnx_node).collect();
+    assert!(report.folded.iter().all(|entry| !fused.contains(&&entry.onnx_node)), "{name}");
+}
+
 #[test]
 fn every_node_is_accounted_for_once() {
     for name in MODELS {
-        let report = compile(name).report;
-        let main = report.steps.iter().flat_map(|step| &step.onnx_nodes);
-        let known: BTreeSet<&str> =
-            main.chain(report.folded.iter().map(|entry| &entry.onnx_node)).map(String::as_str).collect();
-        for node in crate::front::reference::node_names(&file(name)).expect("the model is read") {
-            assert!(known.contains(node.as_str()), "{name}: {node} is not accounted for");
-        }
-        let fused: Vec<_> = report.fused.iter().map(|entry| &entry.onnx_node).collect();
-        assert!(report.folded.iter().all(|entry| !fused.contains(&&entry.onnx_node)), "{name}");
+        account(&file(name), &compile(name).report);
     }
+}
+
+#[test]
+fn every_node_of_real_models_is_accounted_for() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models");
+    let Ok(models) = std::fs::read_dir(&folder) else {
+        println!("skipped: ../shared/models is absent");
+        return;
+    };
+    let mut count = 0;
+    for model in models.map(|entry| entry.expect("the folder is read").path()) {
+        let files = std::fs::read_dir(&model).into_iter().flatten().map(|entry| entry.expect("read").path());
+        for file in files.filter(|file| file.extension().is_some_and(|e| e == "onnx")) {
+            let dims: &[(&str, usize)] = match &file {
+                file if file.ends_with("minilm_l2_snips/model.onnx") => &[("batch", 1), ("seq", 32)],
+                file if file.ends_with("silero_vad_16k/model.onnx") => &[("batch", 1), ("sequence", 576)],
+                _ => &[],
+            };
+            let dims = dims.iter().map(|(name, n)| (name.to_string(), *n)).collect();
+            let options = CompileOptions { dims, ..CompileOptions::default() };
+            let compiled = crate::compile(&file, &options, &mut |_, _| ());
+            account(&file, &compiled.unwrap_or_else(|e| panic!("{}: {e}", file.display())).report);
+            count += 1;
+        }
+    }
+    assert!(count > 0, "no model in {}", folder.display());
 }
 
 #[test]
