@@ -67,9 +67,14 @@ impl Draft {
 
     /// A dense f32 constant.
     pub(crate) fn weights(&mut self, dims: &[u32], values: &[f32]) -> Operand {
-        assert_eq!(dims.iter().product::<u32>() as usize, values.len(), "values for every element");
-        let offset = self.builder.weights(&bytes_of(values));
-        self.add(DType::F32, Space::Weights, offset, dims, &dense_strides(dims))
+        self.constant(DType::F32, dims, &bytes_of(values))
+    }
+
+    /// A dense constant of these bytes.
+    pub(crate) fn constant(&mut self, dtype: DType, dims: &[u32], bytes: &[u8]) -> Operand {
+        assert_eq!(dims.iter().product::<u32>() as usize * dtype.size(), bytes.len(), "values for every element");
+        let offset = self.builder.weights(bytes);
+        self.add(dtype, Space::Weights, offset, dims, &dense_strides(dims))
     }
 
     /// A window onto `base`, from its element `first` on.

@@ -5,7 +5,6 @@
 //! kernel_h · kernel_w · C/groups. Padding counts as elements that are 0.
 
 mod direct;
-mod sight;
 #[cfg(test)]
 mod tests;
 
@@ -56,17 +55,17 @@ impl Shape {
     }
 
     /// Output pixels.
-    fn pixels(&self) -> usize {
+    pub(crate) fn pixels(&self) -> usize {
         self.batch * self.vertical.output * self.horizontal.output
     }
 
     /// Panels of a group.
-    fn group_panels(&self) -> usize {
+    pub(crate) fn group_panels(&self) -> usize {
         (self.outputs / self.groups).div_ceil(PANEL)
     }
 
     /// Whether each output pixel sees the input pixel of the same index.
-    fn is_pointwise(&self) -> bool {
+    pub(crate) fn is_pointwise(&self) -> bool {
         let is_pointwise = |a: &Axis| a.kernel == 1 && a.stride == 1 && a.pad == 0 && a.output == a.input;
         is_pointwise(&self.vertical) && is_pointwise(&self.horizontal) && self.groups == 1
     }

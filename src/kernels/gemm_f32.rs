@@ -14,7 +14,7 @@ mod tile;
 pub(crate) use drive::{Part, Product, apply_activation, for_each_part, run_part, split};
 pub use pack::pack_panels;
 pub(crate) use pack::{Matrix, pack_panel};
-pub(crate) use tile::{MAX_ROWS, MAX_SUMS, Segment, Store, Tile, TileFn, Tiles};
+pub(crate) use tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
 
 use crate::activation::Function;
 use crate::{Isa, Parallel, Rows, RowsMut};

@@ -14,11 +14,13 @@ pub mod attention_f32;
 pub mod binary;
 pub mod cast;
 pub mod conv_f32;
+pub mod conv_i8;
 pub mod conv_transpose_f32;
 pub mod copy;
 pub mod depthwise_f32;
 pub mod gather;
 pub mod gemm_f32;
+pub mod gemm_i8;
 pub mod isa;
 #[allow(dead_code, reason = "families take it up one by one")]
 mod lanes;
@@ -32,7 +34,10 @@ pub mod reduce;
 pub mod requantize;
 pub mod resize_f32;
 pub mod select;
+mod sight;
 pub mod softmax_f32;
+#[cfg(test)]
+mod test_epilogues;
 #[cfg(test)]
 mod test_images;
 #[cfg(test)]

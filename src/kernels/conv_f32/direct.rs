@@ -4,10 +4,10 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::Shape;
-use super::sight::{Cursor, Runs, Sight};
 use crate::Rows;
 use crate::activation::Function;
 use crate::gemm_f32::{GemmKernel, MAX_SUMS, PANEL, Part, Store, Tile, Tiles, apply_activation};
+use crate::sight::{Cursor, Runs, Sight};
 
 /// A convolution, ready to run in parts.
 pub(super) struct Job<'a> {
@@ -26,7 +26,7 @@ unsafe impl Sync for Job<'_> {}
 
 /// Room to work in.
 struct Room {
-    sight: Sight,
+    sight: Sight<f32>,
     /// Unfinished sums of a tile.
     sums: MaybeUninit<[f32; MAX_SUMS]>,
 }
@@ -47,7 +47,7 @@ impl<'a> Job<'a> {
         store: Store,
         activation: Option<Function>,
     ) -> Self {
-        Self { kernel, runs: Runs::new(shape, x.pitch()), x: x.as_ptr(), w, store, activation }
+        Self { kernel, runs: Runs::new::<f32>(shape, x.pitch(), 1), x: x.as_ptr(), w, store, activation }
     }
 
     /// Computes a part: pixels by panels, those of all groups being counted.
@@ -57,7 +57,7 @@ impl<'a> Job<'a> {
     /// meanwhile, and the processor has the kernel's instruction set.
     pub(super) unsafe fn run(&self, part: Part) {
         let of_group = self.runs.shape.group_panels();
-        let mut room = Room { sight: Sight::new(), sums: MaybeUninit::uninit() };
+        let mut room = Room { sight: Sight::new(0.0), sums: MaybeUninit::uninit() };
         let mut first = part.panels.start;
         while first < part.panels.end && !part.rows.is_empty() {
             let (group, panel) = (first / of_group, first % of_group);

@@ -2,11 +2,12 @@
 
 use core::ops::Range;
 
-use super::tile::{MAX_SUMS, Segment, Store, Tile, TileFn, Tiles};
+use super::tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL};
 use crate::activation::Function;
 use crate::activation_f32;
 use crate::parallel::{Parallel, share};
+use crate::sight::{MAX_ROWS, Segment};
 
 /// Bytes of weights that are kept in the second-level cache while the rows pass by.
 const WEIGHTS_BLOCK: usize = 512 * 1024;
@@ -69,7 +70,7 @@ pub(crate) fn split([m, k, panels]: [usize; 3], parallel: &dyn Parallel, run: &(
         return run(Part { rows: 0..m, panels: 0..panels });
     }
     // Whole pairs of panels, and enough rows for high tiles.
-    let (by_rows, by_panels) = (m.div_ceil(super::MAX_ROWS), panels.div_ceil(2));
+    let (by_rows, by_panels) = (m.div_ceil(MAX_ROWS), panels.div_ceil(2));
     if by_rows >= tasks || by_rows >= by_panels {
         let tasks = tasks.min(m);
         parallel.run(tasks, &|t| run(Part { rows: share(m, 1, t, tasks), panels: 0..panels }));
@@ -145,7 +146,7 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
 ///
 /// # Safety
 /// As [`TileFn`], for the whole depth of the product.
-unsafe fn run_deep(run: TileFn, p: &Product, whole: &Segment, panel: usize, store: Store) {
+unsafe fn run_deep(run: TileFn, p: &Product, whole: &Segment<f32>, panel: usize, store: Store) {
     let mut tile = Tile {
         segments: whole,
         count: 1,

@@ -4,28 +4,15 @@ use core::mem::MaybeUninit;
 
 use super::PANEL;
 use crate::lanes::Fused;
-
-/// Rows that a tile has at most.
-pub(crate) const MAX_ROWS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
+use crate::sight::{MAX_ROWS, Segment};
 
 /// Sums that a tile has at most.
 pub(crate) const MAX_SUMS: usize = if cfg!(target_pointer_width = "64") { 14 * 32 } else { 4 * PANEL };
 
-/// A stretch of the sum: `len` neighbouring elements of each of the tile's rows.
-#[derive(Clone, Copy)]
-pub(crate) struct Segment {
-    pub(crate) len: usize,
-    pub(crate) rows: [*const f32; MAX_ROWS],
-}
-
-impl Segment {
-    pub(crate) const EMPTY: Self = Self { len: 0, rows: [core::ptr::null(); MAX_ROWS] };
-}
-
 /// What a tile works on.
 pub(crate) struct Tile {
     /// `count` stretches, whose weights follow one another.
-    pub(crate) segments: *const Segment,
+    pub(crate) segments: *const Segment<f32>,
     pub(crate) count: usize,
     /// Weights of the first element of the sum in the tile's first panel.
     pub(crate) w: *const f32,

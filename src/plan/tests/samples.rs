@@ -6,6 +6,7 @@ use std::boxed::Box;
 use crate::builder::{NewTensor, PlanBuilder, TensorId};
 use crate::format::ALIGN;
 use crate::ops::*;
+use crate::requantize::{Requantize, Residual, ResidualKind};
 use crate::{Activation, ActivationKind, DType, OpCode, Space};
 
 /// Bytes aligned as [`crate::Plan::parse`] wants them.
@@ -68,9 +69,14 @@ impl Draft {
 
     /// Dense f32 constants.
     pub(super) fn weights(&mut self, dims: &[u32]) -> TensorId {
+        self.constants(DType::F32, dims)
+    }
+
+    /// Dense constants.
+    pub(super) fn constants(&mut self, dtype: DType, dims: &[u32]) -> TensorId {
         let count: usize = dims.iter().map(|&d| d as usize).product();
-        let offset = self.builder.weights(&alloc::vec![0; count * 4]);
-        let (dtype, space) = (DType::F32, Space::Weights);
+        let offset = self.builder.weights(&alloc::vec![0; count * dtype.size()]);
+        let space = Space::Weights;
         self.builder.tensor(&NewTensor { name: "constant", dtype, space, offset, dims, strides: None })
     }
 
@@ -141,6 +147,45 @@ fn fully_connected() -> Vec<u8> {
     let (x, y) = (d.f32(&[2, 3, 5]), d.f32(&[2, 3, 20]));
     let (w, b) = (d.weights(&[32 * 5]), d.weights(&[32]));
     d.step(&fully_connected::Params { activation: RELU }, &[x, w, b, y], &[y]);
+    d.finish()
+}
+
+/// Bias and multiplier of a quantized product.
+fn scaling(d: &mut Draft, columns: u32) -> [TensorId; 2] {
+    [DType::I32, DType::F32].map(|dtype| d.constants(dtype, &[columns]))
+}
+
+fn qconv_params() -> qconv2d::Params {
+    qconv2d::Params {
+        kernel: [3, 2],
+        stride: [2, 1],
+        dilation: [1, 2],
+        pad: [1, 0, 1, 2],
+        groups: 2,
+        x_zero: 200,
+        w_zero: -128,
+        requantize: Requantize { zero: 3, low: 3, high: 250 },
+        residual: Residual { kind: ResidualKind::Rounded, scale: 0.5, inner_scale: 2.0, ..Residual::default() },
+    }
+}
+
+fn qconv2d() -> Vec<u8> {
+    let mut d = Draft::new("qconv2d");
+    let [x, y] = [[1, 5, 4, 6], [1, 3, 4, 6]].map(|dims| d.room(DType::U8, &dims));
+    let (w, [bias, multiplier]) = (d.constants(DType::I8, &[2 * 16 * 6 * 4]), scaling(&mut d, 32));
+    let table = d.constants(DType::U8, &[256]);
+    d.step(&qconv_params(), &[x, w, bias, multiplier, y, table], &[y]);
+    d.finish()
+}
+
+fn qfully_connected() -> Vec<u8> {
+    let mut d = Draft::new("qmlp");
+    let [x, y] = [[2, 3, 5], [2, 3, 20]].map(|dims| d.room(DType::U8, &dims));
+    let (w, [bias, multiplier]) = (d.constants(DType::I8, &[32 * 8]), scaling(&mut d, 32));
+    let params =
+        qfully_connected::Params { w_zero: 0, requantize: Requantize::default(), residual: Residual::default() };
+    d.step(&params, &[x, w, bias, multiplier, y], &[y]);
+    d.step(&params, &[x, w, bias, multiplier], &[y]);
     d.finish()
 }
 
@@ -382,6 +427,8 @@ fn of(op: OpCode) -> Vec<u8> {
         OpCode::DepthwiseConv2d => depthwise_conv2d(),
         OpCode::ConvTranspose2d => conv_transpose2d(),
         OpCode::FullyConnected => fully_connected(),
+        OpCode::QConv2d => qconv2d(),
+        OpCode::QFullyConnected => qfully_connected(),
         OpCode::MatMul => matmul(),
         OpCode::Attention => attention(),
         OpCode::Pool2d => pool2d(),

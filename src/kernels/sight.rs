@@ -3,15 +3,30 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::Shape;
-use crate::gemm_f32::{MAX_ROWS, PANEL, Segment};
+use crate::Element;
+use crate::conv_f32::Shape;
 use crate::window::Axis;
+
+/// Rows that a tile has at most.
+pub(crate) const MAX_ROWS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
+
+/// A stretch of the sum: `len` neighbouring elements of each of the tile's rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Segment<T> {
+    pub(crate) len: usize,
+    pub(crate) rows: [*const T; MAX_ROWS],
+}
+
+impl<T> Segment<T> {
+    pub(crate) const EMPTY: Self = Self { len: 0, rows: [core::ptr::null(); MAX_ROWS] };
+}
 
 /// Elements of a segment at most.
 const PIECE: usize = if cfg!(target_pointer_width = "64") { 256 } else { 64 };
 
-/// What rows in the padding point to.
-static ZEROS: [f32; PIECE] = [0.0; PIECE];
+/// Bytes of a pixel up to which rows that are partly in the padding are copied, rather than seen by the element of the
+/// kernel.
+const NARROW: usize = 64;
 
 /// Segments that are prepared at once.
 const SEGMENTS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 12 };
@@ -26,8 +41,8 @@ const SLACK: usize = CHUNK - 1;
 const CHUNK: usize = 8;
 
 /// How the sum of a pixel is divided into runs of neighbouring elements, and these into pieces.
-pub(super) struct Runs {
-    pub(super) shape: Shape,
+pub(crate) struct Runs {
+    pub(crate) shape: Shape,
     /// Elements from one input pixel to the next.
     pitch: usize,
     /// Whether a run is what a row of the kernel sees, rather than an element of the kernel.
@@ -37,19 +52,20 @@ pub(super) struct Runs {
     /// Pieces of a run.
     pieces: usize,
     /// Pieces of the whole sum.
-    pub(super) segments: usize,
+    pub(crate) segments: usize,
     /// Output rows and columns that see no padding.
     inside_rows: Range<usize>,
     inside_columns: Range<usize>,
 }
 
 impl Runs {
-    pub(super) fn new(shape: &Shape, pitch: usize) -> Self {
+    /// Of an input whose pixels of type `T` lie `pitch` apart; the weights of each element of the kernel are those of
+    /// whole units of so many channels.
+    pub(crate) fn new<T>(shape: &Shape, pitch: usize, unit: usize) -> Self {
         let depth = shape.channels / shape.groups;
         let (v, h) = (&shape.vertical, &shape.horizontal);
         let contiguous = shape.groups == 1 && pitch == depth && (h.dilation == 1 || h.kernel == 1);
-        // Rows that are partly in the padding are copied: worth it where channels are few.
-        let by_kernel_rows = contiguous && depth <= PANEL;
+        let by_kernel_rows = contiguous && depth.is_multiple_of(unit) && depth * size_of::<T>() <= NARROW;
         let (len, count) = if by_kernel_rows { (h.kernel * depth, v.kernel) } else { (depth, v.kernel * h.kernel) };
         let pieces = len.div_ceil(PIECE);
         Self {
@@ -75,7 +91,7 @@ fn inside(axis: &Axis) -> Range<usize> {
 
 /// An output pixel.
 #[derive(Clone, Copy)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     image: usize,
     row: usize,
     column: usize,
@@ -83,7 +99,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// The pixel with this index.
-    pub(super) fn at(shape: &Shape, pixel: usize) -> Self {
+    pub(crate) fn at(shape: &Shape, pixel: usize) -> Self {
         let (row, column) = (pixel / shape.horizontal.output, pixel % shape.horizontal.output);
         Self { image: row / shape.vertical.output, row: row % shape.vertical.output, column }
     }
@@ -101,26 +117,28 @@ impl Cursor {
 }
 
 /// The pixels of a tile, and what they see in some segments.
-pub(super) struct Sight {
+pub(crate) struct Sight<T> {
     /// The element under the kernel's first one; outside of the input where that is.
-    first: [*const f32; MAX_ROWS],
+    first: [*const T; MAX_ROWS],
     /// Row and column of the input of that element.
     top: [isize; MAX_ROWS],
     left: [isize; MAX_ROWS],
     /// The pixels that see padding.
     outside: [u8; MAX_ROWS],
     outside_count: usize,
-    segments: [Segment; SEGMENTS],
-    patch: MaybeUninit<[f32; PATCH + SLACK]>,
+    segments: [Segment<T>; SEGMENTS],
+    /// What rows in the padding point to.
+    padding: [T; PIECE],
+    patch: MaybeUninit<[T; PATCH + SLACK]>,
 }
 
 /// The segments that a [`Sight`] holds.
 #[derive(Clone, Copy)]
-pub(super) struct Prepared {
-    pub(super) begin: usize,
-    pub(super) end: usize,
+pub(crate) struct Prepared {
+    pub(crate) begin: usize,
+    pub(crate) end: usize,
     /// Their elements.
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 /// A piece of the sum: where in the kernel, and where in the run.
@@ -130,8 +148,9 @@ struct Piece {
     from: usize,
 }
 
-impl Sight {
-    pub(super) fn new() -> Self {
+impl<T: Element> Sight<T> {
+    /// Of an input that counts as continued by `padding`.
+    pub(crate) fn new(padding: T) -> Self {
         Self {
             first: [core::ptr::null(); MAX_ROWS],
             top: [0; MAX_ROWS],
@@ -139,17 +158,18 @@ impl Sight {
             outside: [0; MAX_ROWS],
             outside_count: 0,
             segments: [Segment::EMPTY; SEGMENTS],
+            padding: [padding; PIECE],
             patch: MaybeUninit::uninit(),
         }
     }
 
     /// What [`Sight::prepare`] prepared.
-    pub(super) fn segments(&self) -> *const Segment {
+    pub(crate) fn segments(&self) -> *const Segment<T> {
         self.segments.as_ptr()
     }
 
     /// Looks at `count` pixels from the cursor on, which moves behind them, in an input that begins at `x`.
-    pub(super) fn place(&mut self, runs: &Runs, x: *const f32, count: usize, cursor: &mut Cursor) {
+    pub(crate) fn place(&mut self, runs: &Runs, x: *const T, count: usize, cursor: &mut Cursor) {
         let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
         self.outside_count = 0;
         let mut i = 0;
@@ -188,14 +208,14 @@ impl Sight {
 
     /// Prepares the segments from `begin` on, as many as there is room for. Their pointers are valid for reading
     /// their elements until the next call.
-    pub(super) fn prepare(&mut self, runs: &Runs, begin: usize) -> Prepared {
+    pub(crate) fn prepare(&mut self, runs: &Runs, begin: usize) -> Prepared {
         let copies = if runs.by_kernel_rows { self.outside_count * runs.len.min(PIECE) } else { 0 };
         let fits = PATCH.checked_div(copies).unwrap_or(SEGMENTS).min(SEGMENTS);
         let end = (begin + fits).min(runs.segments);
         let (run, columns) = (begin / runs.pieces, if runs.by_kernel_rows { 1 } else { runs.shape.horizontal.kernel });
         let from = begin % runs.pieces * PIECE;
         let mut piece = Piece { kernel_row: run / columns, kernel_column: run % columns, from };
-        let mut free = self.patch.as_mut_ptr().cast::<f32>();
+        let mut free = self.patch.as_mut_ptr().cast::<T>();
         let mut elements = 0;
         for i in 0..end - begin {
             let len = PIECE.min(runs.len - piece.from);
@@ -227,7 +247,7 @@ impl Sight {
         }
     }
 
-    /// Points the rows of segment `i` to zeros where they see padding: channels of the input pixel under an element of
+    /// Points the rows of segment `i` to padding where they see padding: channels of the input pixel under an element of
     /// the kernel.
     fn point_to_pixels(&mut self, runs: &Runs, i: usize, piece: &Piece) {
         let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
@@ -238,14 +258,14 @@ impl Sight {
             let y = self.top[p].wrapping_add_unsigned(down) as usize;
             let x = self.left[p].wrapping_add_unsigned(right) as usize;
             if y >= v.input || x >= h.input {
-                self.segments[i].rows[p] = ZEROS.as_ptr();
+                self.segments[i].rows[p] = self.padding.as_ptr();
             }
         }
     }
 
-    /// Points the rows of segment `i` to zeros where they see padding, to a copy where that is part of what a row of
+    /// Points the rows of segment `i` to padding where they see padding, to a copy where that is part of what a row of
     /// the kernel sees.
-    fn point_to_rows(&mut self, runs: &Runs, i: usize, piece: &Piece, free: &mut *mut f32) {
+    fn point_to_rows(&mut self, runs: &Runs, i: usize, piece: &Piece, free: &mut *mut T) {
         let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
         let (width, kernel) = (h.input as isize, h.kernel as isize);
         let down = piece.kernel_row * v.dilation;
@@ -254,14 +274,17 @@ impl Sight {
             let p = usize::from(p);
             let left = self.left[p];
             if self.top[p].wrapping_add_unsigned(down) as usize >= v.input {
-                segment.rows[p] = ZEROS.as_ptr();
+                segment.rows[p] = self.padding.as_ptr();
             } else if left < 0 || left + kernel > width {
                 // Elements of the piece that lie in the input.
                 let of_piece = |columns: isize| {
                     (columns.max(0) as usize * runs.shape.channels).saturating_sub(piece.from).min(segment.len)
                 };
                 // SAFETY: `prepare` made sure that there is room for a piece of each pixel that comes here.
-                unsafe { copy_padded(segment.rows[p], *free, segment.len, of_piece(-left), of_piece(width - left)) };
+                unsafe {
+                    let there = [of_piece(-left), of_piece(width - left)];
+                    copy_padded(segment.rows[p], *free, segment.len, there, self.padding[0]);
+                };
                 segment.rows[p] = *free;
                 *free = free.wrapping_add(segment.len);
             }
@@ -269,25 +292,25 @@ impl Sight {
     }
 }
 
-/// Copies elements of which only those from `begin` to `end` are there, with zeros for the others.
+/// Copies elements of which only those from `begin` to `end` are there, with `padding` for the others.
 ///
 /// # Safety
 /// Those elements are valid for reading, and `to` for writing `len` and [`SLACK`] more.
-unsafe fn copy_padded(from: *const f32, to: *mut f32, len: usize, begin: usize, end: usize) {
+unsafe fn copy_padded<T: Element>(from: *const T, to: *mut T, len: usize, [begin, end]: [usize; 2], padding: T) {
     let mut k = 0;
     while k < len {
         // SAFETY: only elements that are there are read; no more than `SLACK` are written past `len`.
         unsafe {
             let to = to.add(k);
             if begin <= k && k + CHUNK <= end {
-                let elements = from.wrapping_add(k).cast::<[f32; CHUNK]>().read_unaligned();
-                to.cast::<[f32; CHUNK]>().write_unaligned(elements);
+                let elements = from.wrapping_add(k).cast::<[T; CHUNK]>().read_unaligned();
+                to.cast::<[T; CHUNK]>().write_unaligned(elements);
             } else if k + CHUNK <= begin || end <= k {
-                to.cast::<[f32; CHUNK]>().write_unaligned([0.0; CHUNK]);
+                to.cast::<[T; CHUNK]>().write_unaligned([padding; CHUNK]);
             } else {
                 for k in k..len.min(k + CHUNK) {
                     let is_there = begin <= k && k < end;
-                    to.add(k % CHUNK).write(if is_there { from.wrapping_add(k).read() } else { 0.0 });
+                    to.add(k % CHUNK).write(if is_there { from.wrapping_add(k).read() } else { padding });
                 }
             }
         }

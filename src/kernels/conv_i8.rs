@@ -1,0 +1,177 @@
+//! Two-dimensional convolution of 8-bit numbers, NHWC, without patch buffers.
+//!
+//! Weights lie, for each group, in panels of 16 output channels, each `[kernel_h][kernel_w][D/4][16][4]`, D being
+//! C/groups rounded up to 4: see [`gemm_i8`](crate::gemm_i8), whose arithmetic holds and whose micro-kernels do the work.
+//! Padding counts as elements that are `x_zero`.
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::conv_f32::Shape;
+use crate::gemm_f32::{Part, split};
+use crate::gemm_i8::{Gemm, GemmKernel, How, PANEL, Product, QUAD, Sights, Store, run_part};
+use crate::requantize::Epilogue;
+use crate::sight::{Cursor, Prepared, Runs, Segment, Sight};
+use crate::{Parallel, Rows, RowsMut};
+
+/// Operands of a convolution beside its output `y [N, OH, OW, O]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv<'a> {
+    /// Sizes.
+    pub shape: Shape,
+    /// `[N, H, W, C]`, as rows of channels.
+    pub x: Rows<'a, u8>,
+    /// What the padding holds.
+    pub x_zero: u8,
+    /// Packed weights.
+    pub w: &'a [i8],
+    /// Zero point of the weights; 0 for symmetric ones.
+    pub w_zero: i32,
+    /// What becomes of the sums; bias and multiplier are padded to the panels of each group.
+    pub epilogue: Epilogue<'a>,
+}
+
+/// What pixels see of one group's channels.
+struct PixelSight<'a> {
+    runs: &'a Runs,
+    x: *const u8,
+    sight: Sight<u8>,
+    cursor: Cursor,
+    /// The pixel that the cursor is at.
+    next: usize,
+}
+
+impl Sights for PixelSight<'_> {
+    fn place(&mut self, row: usize, rows: usize) {
+        if row != self.next {
+            self.cursor = Cursor::at(&self.runs.shape, row);
+        }
+        self.sight.place(self.runs, self.x, rows, &mut self.cursor);
+        self.next = row + rows;
+    }
+
+    fn prepare(&mut self, begin: usize) -> Prepared {
+        self.sight.prepare(self.runs, begin)
+    }
+
+    fn segments(&self) -> *const Segment<u8> {
+        self.sight.segments()
+    }
+
+    fn count(&self) -> usize {
+        self.runs.segments
+    }
+}
+
+/// A convolution, ready to run in parts.
+struct Job<'a> {
+    kernel: &'a GemmKernel,
+    runs: Runs,
+    x: *const u8,
+    x_zero: u8,
+    w: *const i8,
+    w_zero: i32,
+    /// Of the first group.
+    store: Store<'a>,
+}
+
+// SAFETY: addresses of plain elements; parts write different ones.
+unsafe impl Sync for Job<'_> {}
+
+/// Quads of each sum.
+fn quads(s: &Shape) -> usize {
+    s.vertical.kernel * s.horizontal.kernel * (s.channels / s.groups).div_ceil(QUAD)
+}
+
+impl Conv<'_> {
+    /// Computes `y`, as rows of channels.
+    ///
+    /// # Panics
+    /// If sizes or lengths do not match.
+    pub fn run(&self, kernel: &GemmKernel, y: &mut RowsMut<'_, u8>, parallel: &dyn Parallel) {
+        let s = &self.shape;
+        self.check(y);
+        if s.is_pointwise() {
+            let Conv { x, w, w_zero, epilogue, .. } = *self;
+            return kernel.run(&Gemm { x, w, w_zero, epilogue }, y, parallel);
+        }
+        let how = How::new(&self.epilogue, y);
+        let job = Job {
+            kernel,
+            runs: Runs::new::<u8>(s, self.x.pitch(), QUAD),
+            x: self.x.as_ptr(),
+            x_zero: self.x_zero,
+            w: self.w.as_ptr(),
+            w_zero: self.w_zero,
+            store: Store::new(&self.epilogue, y, &how, s.outputs / s.groups),
+        };
+        split([s.pixels(), quads(s), s.groups * s.group_panels()], parallel, &|part| {
+            // SAFETY: the views and slices cover what the sizes tell, as just checked; `y` is borrowed mutably and
+            // overlaps no input but a residual that coincides with it; parts write different elements of it. Owning
+            // a kernel selected from a set of instruction sets proves that the processor has it.
+            unsafe { job.run(part) }
+        });
+    }
+
+    fn check(&self, y: &RowsMut<'_, u8>) {
+        let (s, groups) = (&self.shape, self.shape.groups);
+        let (v, h) = (&s.vertical, &s.horizontal);
+        assert!(groups > 0 && s.channels.is_multiple_of(groups) && s.outputs.is_multiple_of(groups), "groups of {s:?}");
+        assert!(quads(s) > 0 && v.stride > 0 && h.stride > 0, "kernel of {s:?}");
+        assert!(self.x.rows() == s.batch * v.input * h.input && self.x.cols() == s.channels, "input of {s:?}");
+        assert!(y.rows() == s.pixels() && y.cols() == s.outputs, "output of {s:?}");
+        let columns = groups * s.group_panels() * PANEL;
+        assert!(columns * quads(s) * QUAD <= self.w.len(), "weights of {s:?}");
+        assert!(self.epilogue.fits(columns, y.rows(), s.outputs), "epilogue of {s:?}");
+    }
+}
+
+impl Job<'_> {
+    /// Computes a part: pixels by panels, those of all groups being counted.
+    ///
+    /// # Safety
+    /// The job's addresses are valid for what the sizes tell, nothing else touches the part's outputs meanwhile, and the
+    /// processor has the kernel's instruction set.
+    unsafe fn run(&self, part: Part) {
+        let s = &self.runs.shape;
+        let of_group = s.group_panels();
+        let mut sight = PixelSight {
+            runs: &self.runs,
+            x: self.x,
+            sight: Sight::new(self.x_zero),
+            cursor: Cursor::at(s, part.rows.start),
+            next: part.rows.start,
+        };
+        let mut first = part.panels.start;
+        while first < part.panels.end {
+            let (group, panel) = (first / of_group, first % of_group);
+            let end = part.panels.end.min((group + 1) * of_group);
+            let part = Part { rows: part.rows.clone(), panels: panel..panel + (end - first) };
+            // SAFETY: as the caller promises; each group has its channels and panels.
+            unsafe {
+                sight.x = self.x.add(group * (s.channels / s.groups));
+                run_part(&self.group(group), part, &mut sight);
+            }
+            first = end;
+        }
+    }
+
+    /// # Safety
+    /// The group is one of the convolution's.
+    unsafe fn group(&self, group: usize) -> Product<'_> {
+        let s = &self.runs.shape;
+        let (channels, columns) = (s.outputs / s.groups, s.group_panels() * PANEL);
+        let (quads, mut store) = (quads(s), self.store);
+        // SAFETY: each group has its channels and panels.
+        unsafe {
+            store.y = store.y.add(group * channels);
+            if !store.residual.is_null() {
+                store.residual = store.residual.add(group * channels);
+            }
+            store.bias = store.bias.add(group * columns);
+            store.multiplier = store.multiplier.add(group * columns);
+            let w = self.w.add(group * columns * quads * QUAD);
+            Product { kernel: self.kernel, quads, w, w_zero: self.w_zero, store }
+        }
+    }
+}

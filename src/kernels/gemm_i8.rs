@@ -1,0 +1,120 @@
+//! Matrix products of 8-bit rows with packed weights, requantized: see [`requantize`](crate::requantize).
+//!
+//! S = bias + Σ x·w − w_zero·Σ x, x being bytes, in 32 bits, wrapping. Weights lie in panels of 16 columns, each
+//! `[⌈K/4⌉][16][4]`, the last index running over neighbours of the sum, with zeros past K and N. Sums are exact, so all
+//! kernels give the same bytes, however the work is split.
+
+mod drive;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub(crate) use drive::{Product, Sights, run_part};
+pub(crate) use tile::{How, Store};
+
+use crate::gemm_f32::split;
+use crate::requantize::Epilogue;
+use crate::sight::{Prepared, Segment};
+use crate::{Isa, Parallel, Rows, RowsMut};
+
+crate::kernels! { GemmKernel:
+    generic;
+}
+
+/// Columns of a panel.
+pub const PANEL: usize = 16;
+
+/// Neighbours of a sum whose weights lie side by side.
+pub const QUAD: usize = 4;
+
+/// Length of the packed weights of K inputs and N outputs.
+pub const fn packed_len(k: usize, n: usize) -> usize {
+    n.next_multiple_of(PANEL) * k.next_multiple_of(QUAD)
+}
+
+/// A kernel that multiplies matrices.
+pub struct GemmKernel {
+    /// Name, with tile and instruction set.
+    pub name: &'static str,
+    /// The instruction set.
+    pub isa: Isa,
+    /// Micro-kernels for few rows, then `tall` ones, both with most panels first.
+    tiles: &'static [tile::Tiles],
+    /// The first of the micro-kernels that suit any number of rows.
+    tall: usize,
+}
+
+impl core::fmt::Debug for GemmKernel {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Operands of a product beside its output `y [M, N]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Gemm<'a> {
+    /// `[M, K]`.
+    pub x: Rows<'a, u8>,
+    /// Panels, [`packed_len`] elements.
+    pub w: &'a [i8],
+    /// Zero point of the weights; 0 for symmetric ones.
+    pub w_zero: i32,
+    /// What becomes of the sums.
+    pub epilogue: Epilogue<'a>,
+}
+
+/// Rows that lie as far apart from each other.
+struct RowSight {
+    x: *const u8,
+    pitch: usize,
+    segment: Segment<u8>,
+}
+
+impl Sights for RowSight {
+    fn place(&mut self, row: usize, rows: usize) {
+        let first = self.x.wrapping_add(row * self.pitch);
+        for (i, x) in self.segment.rows[..rows].iter_mut().enumerate() {
+            *x = first.wrapping_add(i * self.pitch);
+        }
+    }
+
+    fn prepare(&mut self, begin: usize) -> Prepared {
+        Prepared { begin, end: 1, len: self.segment.len }
+    }
+
+    fn segments(&self) -> *const Segment<u8> {
+        &raw const self.segment
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+}
+
+impl GemmKernel {
+    /// Computes `y`.
+    ///
+    /// # Panics
+    /// If shapes or lengths do not match.
+    pub fn run(&self, gemm: &Gemm<'_>, y: &mut RowsMut<'_, u8>, parallel: &dyn Parallel) {
+        let (m, k, n) = (y.rows(), gemm.x.cols(), y.cols());
+        assert!(gemm.x.rows() == m && packed_len(k, n) <= gemm.w.len(), "operands of {m}×{k}×{n}");
+        assert!(gemm.epilogue.fits(n.next_multiple_of(PANEL), m, n), "epilogue of {m}×{n}");
+        let how = How::new(&gemm.epilogue, y);
+        let product = Product {
+            kernel: self,
+            quads: k.div_ceil(QUAD),
+            w: gemm.w.as_ptr(),
+            w_zero: gemm.w_zero,
+            store: Store::new(&gemm.epilogue, y, &how, n),
+        };
+        split([m, product.quads, n.div_ceil(PANEL)], parallel, &|part| {
+            let segment = Segment { len: k, ..Segment::EMPTY };
+            let mut sight = RowSight { x: gemm.x.as_ptr(), pitch: gemm.x.pitch(), segment };
+            // SAFETY: the views and slices cover what the product addresses, as just checked; `y` is borrowed mutably
+            // and overlaps no input but a residual that coincides with it. Parts write different elements of it. Owning
+            // a kernel selected from a set of instruction sets proves that the processor has it.
+            unsafe { run_part(&product, part, &mut sight) }
+        });
+    }
+}

@@ -1,0 +1,76 @@
+//! Portable Rust.
+
+use super::tile::{Tile, TileFn, Tiles};
+use super::{GemmKernel, PANEL, QUAD};
+use crate::Isa;
+
+/// One row by one panel.
+unsafe fn run(t: &Tile<'_>) {
+    let mut sums = [0i32; PANEL];
+    // SAFETY: segments, weights and sums are valid as the caller promises.
+    unsafe {
+        if !t.before.is_null() {
+            sums = t.before.cast::<[i32; PANEL]>().read_unaligned();
+        }
+        let mut w = t.w.cast::<[[i8; QUAD]; PANEL]>();
+        for s in 0..t.count {
+            let segment = &*t.segments.add(s);
+            let (mut x, mut left) = (segment.rows[0], segment.len);
+            while left > 0 {
+                let mut quad = [0u8; QUAD];
+                if left >= QUAD {
+                    quad = x.cast::<[u8; QUAD]>().read();
+                } else {
+                    (0..left).for_each(|k| quad[k] = x.add(k).read());
+                }
+                add(&mut sums, quad, &w.read());
+                w = w.add(1);
+                x = x.wrapping_add(QUAD);
+                left -= left.min(QUAD);
+            }
+        }
+        if !t.after.is_null() {
+            return t.after.cast::<[i32; PANEL]>().write_unaligned(sums);
+        }
+        store(t, &sums);
+    }
+}
+
+/// Adds the products of four neighbours with the weights of every column.
+#[inline(always)]
+fn add(sums: &mut [i32; PANEL], quad: [u8; QUAD], w: &[[i8; QUAD]; PANEL]) {
+    let x = quad.map(i32::from);
+    for (sum, w) in sums.iter_mut().zip(w) {
+        let products: i32 = x.iter().zip(w).map(|(x, w)| x * i32::from(*w)).sum();
+        *sum = sum.wrapping_add(products);
+    }
+}
+
+/// Turns the sums of one row into bytes.
+///
+/// # Safety
+/// As [`TileFn`].
+#[inline(always)]
+unsafe fn store(t: &Tile<'_>, sums: &[i32; PANEL]) {
+    let (s, how) = (&t.store, t.store.how);
+    // SAFETY: bias and multiplier are there for whole panels, y and the residual for `cols` columns.
+    unsafe {
+        let offset = if t.offsets.is_null() { 0 } else { t.offsets.read() };
+        for (c, sum) in sums[..s.cols.min(PANEL)].iter().enumerate() {
+            let sum = sum.wrapping_add(s.bias.add(c).read()).wrapping_add(offset);
+            let mut v = sum as f32 * s.multiplier.add(c).read();
+            if !s.residual.is_null() {
+                v = how.residual.add(v, s.residual.add(c).read());
+            }
+            s.y.add(c).write(how.requantize.round(v));
+        }
+    }
+}
+
+/// 1×16.
+pub static KERNEL: GemmKernel = GemmKernel {
+    name: "gemm_i8__generic",
+    isa: Isa::Generic,
+    tiles: &[Tiles { panels: 1, by_rows: &[run as TileFn] }],
+    tall: 0,
+};

@@ -1,0 +1,132 @@
+//! What micro-kernels work on: a tile of rows by columns, its weights in panels of 16 columns.
+
+use super::PANEL;
+use crate::requantize::{Epilogue, Requantize, Residual};
+use crate::sight::Segment;
+use crate::{Rows, RowsMut};
+
+/// Sums that a tile has at most.
+pub(crate) const MAX_SUMS: usize = if cfg!(target_pointer_width = "64") { 24 * PANEL } else { PANEL };
+
+/// What a tile works on.
+pub(crate) struct Tile<'a> {
+    /// `count` stretches, whose weights follow one another, each beginning with a quad.
+    pub(crate) segments: *const Segment<u8>,
+    pub(crate) count: usize,
+    /// Weights of the first quad of the sum in the tile's first panel.
+    pub(crate) w: *const i8,
+    /// Bytes from one panel to the next.
+    pub(crate) panel: usize,
+    /// Sums of stretches that were worked off before, without bias; null at the beginning.
+    pub(crate) before: *const i32,
+    /// Where sums, without bias, are left for more stretches to come; null at the end, when they go to `y`.
+    pub(crate) after: *mut i32,
+    /// For each row, what is added to all its sums in the end; null for nothing.
+    pub(crate) offsets: *const i32,
+    pub(crate) store: Store<'a>,
+}
+
+/// Where finished sums go.
+#[derive(Clone, Copy)]
+pub(crate) struct Store<'a> {
+    /// Padded to whole panels.
+    pub(crate) bias: *const i32,
+    /// Padded to whole panels.
+    pub(crate) multiplier: *const f32,
+    /// Null for none.
+    pub(crate) residual: *const u8,
+    pub(crate) y: *mut u8,
+    /// Columns of `y` that the tile has: the last of its panels may be partly beyond.
+    pub(crate) cols: usize,
+    pub(crate) how: &'a How,
+}
+
+/// What becomes of finished sums, the same for all tiles.
+pub(crate) struct How {
+    pub(crate) requantize: Requantize,
+    pub(crate) residual: Residual,
+    pub(crate) residual_pitch: usize,
+    pub(crate) y_pitch: usize,
+    /// Applied to finished rows; null for none.
+    pub(crate) table: *const u8,
+}
+
+impl How {
+    pub(crate) fn new(epilogue: &Epilogue<'_>, y: &RowsMut<'_, u8>) -> Self {
+        let none = Residual { scale: 0.0, zero: 0, inner: None };
+        Self {
+            requantize: epilogue.requantize,
+            residual: epilogue.residual.map_or(none, |(_, how)| how),
+            residual_pitch: epilogue.residual.map_or(0, |(r, _)| r.pitch()),
+            y_pitch: y.pitch(),
+            table: epilogue.table.map_or(core::ptr::null(), <[u8]>::as_ptr),
+        }
+    }
+}
+
+impl<'a> Store<'a> {
+    /// Of row 0 and column 0, with so many columns.
+    pub(crate) fn new(epilogue: &Epilogue<'_>, y: &mut RowsMut<'_, u8>, how: &'a How, cols: usize) -> Self {
+        Self {
+            bias: epilogue.bias.as_ptr(),
+            multiplier: epilogue.multiplier.as_ptr(),
+            residual: epilogue.residual.map_or(core::ptr::null(), |(r, _): (Rows<'_, u8>, _)| r.as_ptr()),
+            y: y.as_ptr(),
+            cols,
+            how,
+        }
+    }
+
+    /// The same from this row on.
+    ///
+    /// # Safety
+    /// It is there.
+    #[inline(always)]
+    pub(crate) unsafe fn at_row(&self, row: usize) -> Self {
+        let mut store = *self;
+        // SAFETY: the row is there, as the caller promises.
+        unsafe {
+            store.y = self.y.add(row * self.how.y_pitch);
+            if !self.residual.is_null() {
+                store.residual = self.residual.add(row * self.how.residual_pitch);
+            }
+        }
+        store
+    }
+
+    /// The same from this column on.
+    ///
+    /// # Safety
+    /// It is there.
+    #[inline(always)]
+    pub(crate) unsafe fn at_column(&self, column: usize) -> Self {
+        let mut store = *self;
+        // SAFETY: the column is there, as the caller promises.
+        unsafe {
+            store.bias = self.bias.add(column);
+            store.multiplier = self.multiplier.add(column);
+            store.y = self.y.add(column);
+            if !self.residual.is_null() {
+                store.residual = self.residual.add(column);
+            }
+        }
+        store.cols = self.cols - column;
+        store
+    }
+}
+
+/// A micro-kernel for a fixed number of rows and panels.
+///
+/// # Safety
+/// Each segment's rows are valid for reading its `len` elements; the weights of each panel are valid for 64 bytes at
+/// every quad of the sum; `before` and `after`, where not null, for rows · panels · 16 elements, `offsets` for the rows;
+/// and what `store` addresses for the tile's rows and `cols` columns (bias and multiplier for whole panels), nothing
+/// else touching those elements of y meanwhile. The processor has the kernel's instruction set.
+pub(crate) type TileFn = unsafe fn(&Tile<'_>);
+
+/// The micro-kernels of an instruction set for so many panels, by number of rows.
+pub(crate) struct Tiles {
+    pub(crate) panels: usize,
+    /// For 1, 2, … rows.
+    pub(crate) by_rows: &'static [TileFn],
+}
