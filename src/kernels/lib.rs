@@ -18,6 +18,7 @@ pub mod conv_i8;
 pub mod conv_transpose_f32;
 pub mod copy;
 pub mod depthwise_f32;
+pub mod depthwise_i8;
 pub mod gather;
 pub mod gemm_f32;
 pub mod gemm_i8;

@@ -120,6 +120,11 @@ impl Ends {
         }
     }
 
+    /// Multiplies all multipliers.
+    pub(crate) fn scale_by(&mut self, factor: f32) {
+        self.multiplier.iter_mut().for_each(|m| *m *= factor);
+    }
+
     /// The epilogue; with `own`, the output's rows, as residual where it has one.
     pub(crate) fn epilogue<'a>(&'a self, own: Option<Rows<'a, u8>>) -> Epilogue<'a> {
         let residual = self.residual.as_ref().map(|(bytes, how)| (own.unwrap_or(bytes.rows()), *how));

@@ -178,6 +178,24 @@ fn qconv2d() -> Vec<u8> {
     d.finish()
 }
 
+fn qdepthwise_conv2d() -> Vec<u8> {
+    let mut d = Draft::new("qdepthwise");
+    let [x, y] = [[2, 4, 4, 5], [2, 2, 2, 5]].map(|dims| d.room(DType::U8, &dims));
+    let (w, [bias, multiplier]) = (d.constants(DType::I8, &[2 * 3 * 16 * 4]), scaling(&mut d, 16));
+    let params = qdepthwise_conv2d::Params {
+        kernel: [5, 3],
+        stride: [2, 2],
+        dilation: [1, 1],
+        pad: [1, 0, 2, 1],
+        x_zero: 7,
+        w_zero: 1,
+        requantize: Requantize::default(),
+        residual: Residual { scale: 0.5, zero: 128, ..Residual::default() },
+    };
+    d.step(&params, &[x, w, bias, multiplier, y], &[y]);
+    d.finish()
+}
+
 fn qfully_connected() -> Vec<u8> {
     let mut d = Draft::new("qmlp");
     let [x, y] = [[2, 3, 5], [2, 3, 20]].map(|dims| d.room(DType::U8, &dims));
@@ -428,6 +446,7 @@ fn of(op: OpCode) -> Vec<u8> {
         OpCode::ConvTranspose2d => conv_transpose2d(),
         OpCode::FullyConnected => fully_connected(),
         OpCode::QConv2d => qconv2d(),
+        OpCode::QDepthwiseConv2d => qdepthwise_conv2d(),
         OpCode::QFullyConnected => qfully_connected(),
         OpCode::MatMul => matmul(),
         OpCode::Attention => attention(),
