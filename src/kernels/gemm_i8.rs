@@ -18,6 +18,7 @@ use crate::sight::{Prepared, Segment};
 use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { GemmKernel:
+    #[cfg(target_arch = "x86_64")] avx512vnni;
     generic;
 }
 

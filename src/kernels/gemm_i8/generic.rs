@@ -1,6 +1,6 @@
 //! Portable Rust.
 
-use super::tile::{Tile, TileFn, Tiles};
+use super::tile::{Tile, TileFn, Tiles, tail_quad};
 use super::{GemmKernel, PANEL, QUAD};
 use crate::Isa;
 
@@ -9,20 +9,19 @@ unsafe fn run(t: &Tile<'_>) {
     let mut sums = [0i32; PANEL];
     // SAFETY: segments, weights and sums are valid as the caller promises.
     unsafe {
-        if !t.before.is_null() {
-            sums = t.before.cast::<[i32; PANEL]>().read_unaligned();
+        if t.before.is_null() {
+            let offset = if t.offsets.is_null() { 0 } else { t.offsets.read() };
+            let bias = t.store.bias.cast::<[i32; PANEL]>().read();
+            sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum = bias.wrapping_add(offset));
+        } else {
+            sums = t.before.cast::<[i32; PANEL]>().read();
         }
         let mut w = t.w.cast::<[[i8; QUAD]; PANEL]>();
         for s in 0..t.count {
             let segment = &*t.segments.add(s);
             let (mut x, mut left) = (segment.rows[0], segment.len);
             while left > 0 {
-                let mut quad = [0u8; QUAD];
-                if left >= QUAD {
-                    quad = x.cast::<[u8; QUAD]>().read();
-                } else {
-                    (0..left).for_each(|k| quad[k] = x.add(k).read());
-                }
+                let quad = if left >= QUAD { x.cast::<[u8; QUAD]>().read() } else { tail_quad(x, left).to_le_bytes() };
                 add(&mut sums, quad, &w.read());
                 w = w.add(1);
                 x = x.wrapping_add(QUAD);
@@ -30,7 +29,7 @@ unsafe fn run(t: &Tile<'_>) {
             }
         }
         if !t.after.is_null() {
-            return t.after.cast::<[i32; PANEL]>().write_unaligned(sums);
+            return t.after.cast::<[i32; PANEL]>().write(sums);
         }
         store(t, &sums);
     }
@@ -55,10 +54,8 @@ unsafe fn store(t: &Tile<'_>, sums: &[i32; PANEL]) {
     let (s, how) = (&t.store, t.store.how);
     // SAFETY: bias and multiplier are there for whole panels, y and the residual for `cols` columns.
     unsafe {
-        let offset = if t.offsets.is_null() { 0 } else { t.offsets.read() };
         for (c, sum) in sums[..s.cols.min(PANEL)].iter().enumerate() {
-            let sum = sum.wrapping_add(s.bias.add(c).read()).wrapping_add(offset);
-            let mut v = sum as f32 * s.multiplier.add(c).read();
+            let mut v = *sum as f32 * s.multiplier.add(c).read();
             if !s.residual.is_null() {
                 v = how.residual.add(v, s.residual.add(c).read());
             }

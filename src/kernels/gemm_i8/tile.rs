@@ -1,6 +1,6 @@
 //! What micro-kernels work on: a tile of rows by columns, its weights in panels of 16 columns.
 
-use super::PANEL;
+use super::{PANEL, QUAD};
 use crate::requantize::{Epilogue, Requantize, Residual};
 use crate::sight::Segment;
 use crate::{Rows, RowsMut};
@@ -17,11 +17,11 @@ pub(crate) struct Tile<'a> {
     pub(crate) w: *const i8,
     /// Bytes from one panel to the next.
     pub(crate) panel: usize,
-    /// Sums of stretches that were worked off before, without bias; null at the beginning.
+    /// Sums of stretches that were worked off before; null at the beginning, when they are bias and offset.
     pub(crate) before: *const i32,
-    /// Where sums, without bias, are left for more stretches to come; null at the end, when they go to `y`.
+    /// Where sums are left for more stretches to come; null at the end, when they go to `y`.
     pub(crate) after: *mut i32,
-    /// For each row, what is added to all its sums in the end; null for nothing.
+    /// For each row, what is added to all its sums; null for nothing.
     pub(crate) offsets: *const i32,
     pub(crate) store: Store<'a>,
 }
@@ -129,4 +129,16 @@ pub(crate) struct Tiles {
     pub(crate) panels: usize,
     /// For 1, 2, … rows.
     pub(crate) by_rows: &'static [TileFn],
+}
+
+/// The last elements of a stretch, 1 to 3, as a quad.
+///
+/// # Safety
+/// They are valid for reading.
+#[inline(always)]
+pub(crate) unsafe fn tail_quad(x: *const u8, len: usize) -> i32 {
+    let mut quad = [0; QUAD];
+    // SAFETY: as the caller promises.
+    (0..len).for_each(|k| quad[k] = unsafe { x.add(k).read() });
+    i32::from_le_bytes(quad)
 }

@@ -1,0 +1,275 @@
+//! AVX-512 with VNNI.
+
+use core::arch::x86_64::*;
+
+use super::tile::{How, Store, Tile, TileFn, Tiles, tail_quad};
+use super::{GemmKernel, PANEL, QUAD};
+use crate::Isa;
+use crate::requantize::Requantize;
+
+/// `M` rows by `NP` panels: see [`TileFn`].
+///
+/// The sums stay in registers as long as nothing takes an address among them or indexes them in a loop that is not
+/// unrolled: loops over them here are short and without branches, what is more goes through memory.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut sums = [[_mm512_setzero_si512(); NP]; M];
+        begin(t, &mut sums);
+        let mut w = t.w;
+        for s in 0..t.count {
+            let segment = t.segments.add(s);
+            let rows = (&raw const (*segment).rows).cast::<[*const u8; M]>().read();
+            let (whole, rest) = ((*segment).len & !(QUAD - 1), (*segment).len % QUAD);
+            let mut k = 0;
+            while k < whole {
+                let weights = load::<NP>(w, t.panel);
+                for (row, x) in sums.iter_mut().zip(rows) {
+                    let x = _mm512_set1_epi32(x.add(k).cast::<i32>().read_unaligned());
+                    for (sum, w) in row.iter_mut().zip(weights) {
+                        *sum = _mm512_dpbusd_epi32(*sum, x, w);
+                    }
+                }
+                w = w.wrapping_add(PANEL * QUAD);
+                k += QUAD;
+            }
+            if rest > 0 {
+                let weights = load::<NP>(w, t.panel);
+                for (row, x) in sums.iter_mut().zip(rows) {
+                    let x = _mm512_set1_epi32(tail_quad(x.add(k), rest));
+                    for (sum, w) in row.iter_mut().zip(weights) {
+                        *sum = _mm512_dpbusd_epi32(*sum, x, w);
+                    }
+                }
+                w = w.wrapping_add(PANEL * QUAD);
+            }
+        }
+        if !t.after.is_null() {
+            spill(&sums, t.after);
+        } else if t.store.residual.is_null() {
+            store(&t.store, &sums);
+        } else {
+            const { assert!(M * NP * PANEL <= super::tile::MAX_SUMS) };
+            let mut room = core::mem::MaybeUninit::<[i32; super::tile::MAX_SUMS]>::uninit();
+            spill(&sums, room.as_mut_ptr().cast());
+            add_residual(&t.store, room.as_ptr().cast(), M, NP);
+        }
+    }
+}
+
+/// The sums of what was worked off before, or bias and offset.
+#[inline(always)]
+unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, sums: &mut [[__m512i; NP]; M]) {
+    // SAFETY: `before` holds the tile's sums, there is a bias for its panels and an offset for its rows, where not null.
+    unsafe {
+        if !t.before.is_null() {
+            for (i, row) in sums.iter_mut().enumerate() {
+                for (j, sum) in row.iter_mut().enumerate() {
+                    *sum = _mm512_loadu_si512(t.before.add((i * NP + j) * PANEL).cast());
+                }
+            }
+            return;
+        }
+        for row in sums.iter_mut() {
+            for (j, sum) in row.iter_mut().enumerate() {
+                *sum = _mm512_loadu_si512(t.store.bias.add(j * PANEL).cast());
+            }
+        }
+        if !t.offsets.is_null() {
+            for (i, row) in sums.iter_mut().enumerate() {
+                let offset = _mm512_set1_epi32(t.offsets.add(i).read());
+                for sum in row {
+                    *sum = _mm512_add_epi32(*sum, offset);
+                }
+            }
+        }
+    }
+}
+
+/// A quad of weights of every column.
+#[inline(always)]
+unsafe fn load<const NP: usize>(w: *const i8, panel: usize) -> [__m512i; NP] {
+    // SAFETY: each panel has the quad, as the caller promises.
+    core::array::from_fn(|j| unsafe { _mm512_loadu_si512(w.add(j * panel).cast()) })
+}
+
+/// Writes the sums of one row after another.
+#[inline(always)]
+unsafe fn spill<const M: usize, const NP: usize>(sums: &[[__m512i; NP]; M], to: *mut i32) {
+    for (i, row) in sums.iter().enumerate() {
+        for (j, sum) in row.iter().enumerate() {
+            // SAFETY: the caller's memory holds rows · columns elements.
+            unsafe { _mm512_storeu_si512(to.add((i * NP + j) * PANEL).cast(), *sum) };
+        }
+    }
+}
+
+/// What turns rounded numbers into bytes.
+#[derive(Clone, Copy)]
+struct Bytes {
+    zero: __m512i,
+    low: __m512i,
+    high: __m512i,
+    order: __m512i,
+}
+
+impl Bytes {
+    #[inline(always)]
+    unsafe fn new(r: &Requantize) -> Self {
+        // SAFETY: the processor has AVX-512, as the caller promises.
+        unsafe {
+            Self {
+                zero: _mm512_set1_epi16(i16::from(r.zero)),
+                low: _mm512_set1_epi8(r.low as i8),
+                high: _mm512_set1_epi8(r.high as i8),
+                order: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+            }
+        }
+    }
+
+    /// The bytes of four times sixteen numbers, in order.
+    #[inline(always)]
+    unsafe fn of(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        // SAFETY: the processor has AVX-512, as the caller promises.
+        unsafe {
+            let ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), self.zero);
+            let cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), self.zero);
+            let bytes = _mm512_permutexvar_epi32(self.order, _mm512_packus_epi16(ab, cd));
+            _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high)
+        }
+    }
+}
+
+/// Stores a tile without residual.
+#[inline(always)]
+unsafe fn store<const M: usize, const NP: usize>(s: &Store<'_>, sums: &[[__m512i; NP]; M]) {
+    // SAFETY: multipliers of the tile's panels, and its rows and columns, are there.
+    unsafe {
+        let bytes = Bytes::new(&s.how.requantize);
+        let multipliers: [_; NP] = core::array::from_fn(|j| _mm512_loadu_ps(s.multiplier.add(j * PANEL)));
+        let round = |i: usize, j: usize| {
+            if i >= M || j >= NP {
+                return _mm512_setzero_si512();
+            }
+            _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][j]), multipliers[j]))
+        };
+        let to = |i: usize| s.y.add(i * s.how.y_pitch);
+        // Vectors of four rows, of two, or of one are packed together.
+        match NP {
+            1 => {
+                let mask = mask(s.cols) as u16;
+                for g in 0..M.div_ceil(4) {
+                    let i = 4 * g;
+                    let y = bytes.of([round(i, 0), round(i + 1, 0), round(i + 2, 0), round(i + 3, 0)]);
+                    _mm_mask_storeu_epi8(to(i).cast(), mask, _mm512_castsi512_si128(y));
+                    if i + 1 < M {
+                        _mm_mask_storeu_epi8(to(i + 1).cast(), mask, _mm512_extracti32x4_epi32::<1>(y));
+                    }
+                    if i + 2 < M {
+                        _mm_mask_storeu_epi8(to(i + 2).cast(), mask, _mm512_extracti32x4_epi32::<2>(y));
+                    }
+                    if i + 3 < M {
+                        _mm_mask_storeu_epi8(to(i + 3).cast(), mask, _mm512_extracti32x4_epi32::<3>(y));
+                    }
+                }
+            }
+            2 => {
+                let mask = mask(s.cols) as u32;
+                for g in 0..M.div_ceil(2) {
+                    let i = 2 * g;
+                    let y = bytes.of([round(i, 0), round(i, 1), round(i + 1, 0), round(i + 1, 1)]);
+                    _mm256_mask_storeu_epi8(to(i).cast(), mask, _mm512_castsi512_si256(y));
+                    if i + 1 < M {
+                        _mm256_mask_storeu_epi8(to(i + 1).cast(), mask, _mm512_extracti64x4_epi64::<1>(y));
+                    }
+                }
+            }
+            _ => {
+                let first = mask(s.cols.min(NP * PANEL));
+                for i in 0..M {
+                    let y = bytes.of([round(i, 0), round(i, 1), round(i, 2), round(i, 3)]);
+                    _mm512_mask_storeu_epi8(to(i).cast(), first, y);
+                }
+                if NP > 4 {
+                    let second = mask(s.cols.saturating_sub(4 * PANEL));
+                    for i in 0..M {
+                        let y = bytes.of([round(i, 4), round(i, 5), round(i, 6), round(i, 7)]);
+                        _mm512_mask_storeu_epi8(to(i).add(4 * PANEL).cast(), second, y);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first `count` of 64.
+#[inline(always)]
+fn mask(count: usize) -> u64 {
+    if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+}
+
+/// Stores a tile with residual, whose sums lie row by row.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn add_residual(s: &Store<'_>, sums: *const i32, rows: usize, panels: usize) {
+    let how = s.how;
+    // SAFETY: the tile's rows and `cols` columns are there, as the caller of `run` promises; past the columns nothing is
+    // read or written.
+    unsafe {
+        let bytes = Bytes::new(&how.requantize);
+        for first in (0..panels).step_by(4) {
+            let group = (panels - first).min(4);
+            let cols = s.cols.saturating_sub(first * PANEL).min(group * PANEL);
+            for i in 0..rows {
+                let mut rounded = [_mm512_setzero_si512(); 4];
+                for (j, to) in rounded[..group].iter_mut().enumerate() {
+                    let column = (first + j) * PANEL;
+                    let m = _mm512_loadu_ps(s.multiplier.add(column));
+                    let sum = _mm512_loadu_si512(sums.add((i * panels + first + j) * PANEL).cast());
+                    let v = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), m);
+                    let mask = mask(cols.saturating_sub(j * PANEL)) as u16;
+                    let r = _mm_maskz_loadu_epi8(mask, s.residual.add(i * how.residual_pitch + column).cast());
+                    *to = _mm512_cvtps_epi32(sum_of(how, v, _mm512_cvtepu8_epi32(r)));
+                }
+                let y = s.y.add(i * how.y_pitch + first * PANEL);
+                _mm512_mask_storeu_epi8(y.cast(), mask(cols), bytes.of(rounded));
+            }
+        }
+    }
+}
+
+/// What is to be rounded: scaled sums and residuals.
+#[inline(always)]
+unsafe fn sum_of(how: &How, mut v: __m512, r: __m512i) -> __m512 {
+    // SAFETY: the processor has AVX-512, as the caller promises.
+    unsafe {
+        if let Some(inner) = &how.residual.inner {
+            let Requantize { zero, low, high } = inner.requantize;
+            let [low, high] = [low, high].map(|bound| _mm512_set1_epi32(i32::from(bound) - i32::from(zero)));
+            let q = _mm512_min_epi32(_mm512_max_epi32(_mm512_cvtps_epi32(v), low), high);
+            v = _mm512_mul_ps(_mm512_cvtepi32_ps(q), _mm512_set1_ps(inner.scale));
+        }
+        let r = _mm512_sub_epi32(r, _mm512_set1_epi32(i32::from(how.residual.zero)));
+        _mm512_add_ps(v, _mm512_mul_ps(_mm512_cvtepi32_ps(r), _mm512_set1_ps(how.residual.scale)))
+    }
+}
+
+macro_rules! by_rows {
+    ($panels:literal: $($m:literal)*) => {
+        Tiles { panels: $panels, by_rows: &[$(run::<$m, $panels> as TileFn),*] }
+    };
+}
+
+/// 6×64; few rows take more panels, so that enough sums are under way, and few panels more rows.
+pub static KERNEL: GemmKernel = GemmKernel {
+    name: "gemm_i8_6x64__avx512vnni",
+    isa: Isa::Avx512Vnni,
+    tiles: &[
+        by_rows!(8: 1 2 3),
+        by_rows!(4: 1 2 3 4 5 6),
+        by_rows!(3: 1 2 3 4 5 6 7 8),
+        by_rows!(2: 1 2 3 4 5 6 7 8 9 10 11 12),
+        by_rows!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16),
+    ],
+    tall: 1,
+};
