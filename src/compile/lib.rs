@@ -14,6 +14,7 @@ mod golden;
 pub mod graph;
 mod lower;
 mod memory;
+mod quantize;
 mod report;
 pub mod rules;
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -
     let mut graph = front::import(model, options)?;
     progress("rewrite", 0.0);
     rules::apply(&mut graph);
+    quantize::absorb(&mut graph);
     assemble(&graph, hash, options, progress)
 }
 
@@ -81,6 +83,7 @@ pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, Com
         Err(other) => return Err(other),
     };
     rules::apply(&mut graph);
+    quantize::absorb(&mut graph);
     Ok(lower::lower(&graph).err().unwrap_or_default())
 }
 

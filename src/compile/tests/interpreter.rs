@@ -7,6 +7,7 @@
 
 mod elementwise;
 mod products;
+mod quantized;
 mod recurrent;
 mod reductions;
 mod spatial;
@@ -139,6 +140,7 @@ fn node_outputs(graph: &Graph, node: &Node, values: &[Option<Array>]) -> Vec<Arr
     let input = |i: usize| given(i).unwrap_or_else(|| panic!("node {} has input {i}", node.name));
     let outputs: Vec<Option<&Tensor>> = node.outputs.iter().map(|id| id.map(|id| graph.tensor(id))).collect();
     let output = || outputs[0].expect("the output is there");
+    let ending = || quantized::Ending { bias: input(2), multiplier: input(3), residual: given(4), table: given(5) };
     let one = match &node.op {
         Op::Conv2d(p) => spatial::conv2d(p, input(0), input(1), given(2), given(3)),
         Op::DepthwiseConv2d(p) => spatial::depthwise_conv2d(p, input(0), input(1), given(2), given(3)),
@@ -161,6 +163,15 @@ fn node_outputs(graph: &Graph, node: &Node, values: &[Option<Array>]) -> Vec<Arr
         Op::Cast => elementwise::cast(input(0), output().dtype),
         Op::Pad(p) => pad(p, input(0), &output().shape),
         Op::Gather(p) => gather(p.axis as usize, input(0), input(1), &output().shape),
+        Op::Quantize(p) => quantized::quantize(p, input(0), &output().shape),
+        Op::Dequantize(p) => quantized::dequantize(p, input(0)),
+        Op::Table => quantized::table(input(0), input(1), output().dtype),
+        Op::QConv2d(p) => quantized::conv2d(p, input(0), input(1), &ending()),
+        Op::QDepthwiseConv2d(p) => quantized::depthwise_conv2d(p, input(0), input(1), &ending()),
+        Op::QFullyConnected(p) => quantized::fully_connected(p, input(0), input(1), &ending()),
+        Op::QBinary(p) => quantized::binary(p, input(0), input(1), &output().shape),
+        Op::QPool2d(p) => quantized::pool2d(p, input(0), &output().shape),
+        Op::QSoftmax(p) => quantized::softmax(p, input(0), input(1)),
         Op::Reshape => Array { shape: output().shape.clone(), ..input(0).clone() },
         Op::Transpose(permutation) => transpose(input(0), permutation),
         Op::Slice { start, step } => {

@@ -16,6 +16,15 @@ fn tap(output: usize, tap: usize, stride: u32, dilation: u32, pad: u32, input: u
     (output * stride as usize + tap * dilation as usize).checked_sub(pad as usize).filter(|&place| place < input)
 }
 
+/// How a window slides.
+#[derive(Clone, Copy)]
+pub(super) struct Sliding {
+    pub(super) kernel: [u32; 2],
+    pub(super) stride: [u32; 2],
+    pub(super) dilation: [u32; 2],
+    pub(super) pad: [u32; 4],
+}
+
 pub(super) fn conv2d(
     p: &conv2d::Params,
     x: &Array,
@@ -59,20 +68,48 @@ fn convolved(
     channels: usize,
     value: impl Fn([usize; 2], &[[usize; 4]]) -> f64,
 ) -> Array {
-    let (h, w) = (x.shape[1], x.shape[2]);
-    let oh = slid(h, kernel[0], stride[0], dilation[0], [pad[0], pad[2]]);
-    let ow = slid(w, kernel[1], stride[1], dilation[1], [pad[1], pad[3]]);
-    Array::fill(x.dtype, &[x.shape[0], oh, ow, channels], |index| {
+    let sliding = Sliding { kernel, stride, dilation, pad };
+    Array::fill(x.dtype, &sliding.output(x, channels), |index| {
+        let inside = |&[_, _, row, column]: &[usize; 4]| row != usize::MAX && column != usize::MAX;
+        let taps: Vec<_> = sliding.taps(x, index).into_iter().filter(inside).collect();
+        value([index[0], index[3]], &taps)
+    })
+}
+
+/// For each output the sum of what `value` makes of batch, channel and each tap `[i, j, ih, iw]`; ih or iw is
+/// `usize::MAX` in the padding.
+pub(super) fn convolved_padded(
+    sliding: Sliding,
+    x: &Array,
+    channels: usize,
+    value: impl Fn([usize; 2], [usize; 4]) -> f64,
+) -> Array {
+    Array::fill(coulter_plan::DType::I32, &sliding.output(x, channels), |index| {
+        sliding.taps(x, index).into_iter().map(|tap| value([index[0], index[3]], tap)).sum()
+    })
+}
+
+impl Sliding {
+    fn output(&self, x: &Array, channels: usize) -> [usize; 4] {
+        let Self { kernel, stride, dilation, pad } = *self;
+        let oh = slid(x.shape[1], kernel[0], stride[0], dilation[0], [pad[0], pad[2]]);
+        let ow = slid(x.shape[2], kernel[1], stride[1], dilation[1], [pad[1], pad[3]]);
+        [x.shape[0], oh, ow, channels]
+    }
+
+    /// Every tap `[i, j, ih, iw]` of the window at an output; ih or iw is `usize::MAX` in the padding.
+    fn taps(&self, x: &Array, index: &[usize]) -> Vec<[usize; 4]> {
+        let Self { kernel, stride, dilation, pad } = *self;
         let mut taps = Vec::new();
         for i in 0..kernel[0] as usize {
             for j in 0..kernel[1] as usize {
-                let row = tap(index[1], i, stride[0], dilation[0], pad[0], h);
-                let column = tap(index[2], j, stride[1], dilation[1], pad[1], w);
-                taps.extend(row.zip(column).map(|(row, column)| [i, j, row, column]));
+                let row = tap(index[1], i, stride[0], dilation[0], pad[0], x.shape[1]);
+                let column = tap(index[2], j, stride[1], dilation[1], pad[1], x.shape[2]);
+                taps.push([i, j, row.unwrap_or(usize::MAX), column.unwrap_or(usize::MAX)]);
             }
         }
-        value([index[0], index[3]], &taps)
-    })
+        taps
+    }
 }
 
 impl Array {
@@ -117,21 +154,9 @@ pub(super) fn conv_transpose2d(p: &conv_transpose2d::Params, x: &Array, w: &Arra
 }
 
 pub(super) fn pool2d(p: &pool2d::Params, x: &Array, shape: &[usize]) -> Array {
-    let (h, w) = (x.shape[1], x.shape[2]);
+    let sliding = Sliding { kernel: p.kernel, stride: p.stride, dilation: p.dilation, pad: p.pad };
     Array::fill(x.dtype, shape, |index| {
-        let mut values = Vec::new();
-        let mut in_padded = 0;
-        for i in 0..p.kernel[0] as usize {
-            for j in 0..p.kernel[1] as usize {
-                let row = index[1] * p.stride[0] as usize + i * p.dilation[0] as usize;
-                let column = index[2] * p.stride[1] as usize + j * p.dilation[1] as usize;
-                let padded = [h + (p.pad[0] + p.pad[2]) as usize, w + (p.pad[1] + p.pad[3]) as usize];
-                in_padded += usize::from(row < padded[0] && column < padded[1]);
-                let row = row.checked_sub(p.pad[0] as usize).filter(|&r| r < h);
-                let column = column.checked_sub(p.pad[1] as usize).filter(|&c| c < w);
-                values.extend(row.zip(column).map(|(r, c)| x.at(&[index[0], r, c, index[3]])));
-            }
-        }
+        let (values, in_padded) = pooled(sliding, x, index);
         let sum: f64 = values.iter().sum();
         let value = match p.kind {
             pool2d::Kind::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -140,6 +165,25 @@ pub(super) fn pool2d(p: &pool2d::Params, x: &Array, shape: &[usize]) -> Array {
         };
         activate(&p.activation, value)
     })
+}
+
+/// The elements of a pool's window at an output, and how many elements of the window lie in the padded input.
+pub(super) fn pooled(p: Sliding, x: &Array, index: &[usize]) -> (Vec<f64>, usize) {
+    let (h, w) = (x.shape[1], x.shape[2]);
+    let mut values = Vec::new();
+    let mut in_padded = 0;
+    for i in 0..p.kernel[0] as usize {
+        for j in 0..p.kernel[1] as usize {
+            let row = index[1] * p.stride[0] as usize + i * p.dilation[0] as usize;
+            let column = index[2] * p.stride[1] as usize + j * p.dilation[1] as usize;
+            let padded = [h + (p.pad[0] + p.pad[2]) as usize, w + (p.pad[1] + p.pad[3]) as usize];
+            in_padded += usize::from(row < padded[0] && column < padded[1]);
+            let row = row.checked_sub(p.pad[0] as usize).filter(|&r| r < h);
+            let column = column.checked_sub(p.pad[1] as usize).filter(|&c| c < w);
+            values.extend(row.zip(column).map(|(r, c)| x.at(&[index[0], r, c, index[3]])));
+        }
+    }
+    (values, in_padded)
 }
 
 pub(super) fn resize(p: &resize::Params, x: &Array, shape: &[usize]) -> Array {
