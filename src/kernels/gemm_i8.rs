@@ -14,7 +14,7 @@ pub(crate) use tile::{How, Store};
 
 use crate::gemm_f32::split;
 use crate::requantize::Epilogue;
-use crate::sight::{Prepared, Segment};
+use crate::sight::{MAX_ROWS, Pointers, Prepared, Segment};
 use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { GemmKernel:
@@ -68,15 +68,17 @@ pub struct Gemm<'a> {
 struct RowSight {
     x: *const u8,
     pitch: usize,
+    rows: Pointers<u8>,
     segment: Segment<u8>,
 }
 
 impl Sights for RowSight {
     fn place(&mut self, row: usize, rows: usize) {
         let first = self.x.wrapping_add(row * self.pitch);
-        for (i, x) in self.segment.rows[..rows].iter_mut().enumerate() {
+        for (i, x) in self.rows[..rows].iter_mut().enumerate() {
             *x = first.wrapping_add(i * self.pitch);
         }
+        self.segment.rows = &raw const self.rows;
     }
 
     fn prepare(&mut self, begin: usize) -> Prepared {
@@ -111,7 +113,8 @@ impl GemmKernel {
         };
         split([m, product.quads, n.div_ceil(PANEL)], parallel, &|part| {
             let segment = Segment { len: k, ..Segment::EMPTY };
-            let mut sight = RowSight { x: gemm.x.as_ptr(), pitch: gemm.x.pitch(), segment };
+            let rows = [core::ptr::null(); MAX_ROWS];
+            let mut sight = RowSight { x: gemm.x.as_ptr(), pitch: gemm.x.pitch(), rows, segment };
             // SAFETY: the views and slices cover what the product addresses, as just checked; `y` is borrowed mutably
             // and overlaps no input but a residual that coincides with it. Parts write different elements of it. Owning
             // a kernel selected from a set of instruction sets proves that the processor has it.

@@ -10,15 +10,20 @@ use crate::window::Axis;
 /// Rows that a tile has at most.
 pub(crate) const MAX_ROWS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
 
-/// A stretch of the sum: `len` neighbouring elements of each of the tile's rows.
+/// A stretch of the sum: `len` neighbouring elements of each of the tile's rows, which begin `offset` elements after what
+/// `rows` points to.
 #[derive(Clone, Copy)]
 pub(crate) struct Segment<T> {
     pub(crate) len: usize,
-    pub(crate) rows: [*const T; MAX_ROWS],
+    pub(crate) offset: usize,
+    pub(crate) rows: *const Pointers<T>,
 }
 
+/// A pointer for each row of a tile.
+pub(crate) type Pointers<T> = [*const T; MAX_ROWS];
+
 impl<T> Segment<T> {
-    pub(crate) const EMPTY: Self = Self { len: 0, rows: [core::ptr::null(); MAX_ROWS] };
+    pub(crate) const EMPTY: Self = Self { len: 0, offset: 0, rows: core::ptr::null() };
 }
 
 /// Elements of a segment at most.
@@ -117,9 +122,11 @@ impl Cursor {
 }
 
 /// The pixels of a tile, and what they see in some segments.
+///
+/// Segments point into it: once they are prepared it stays where it is.
 pub(crate) struct Sight<T> {
     /// The element under the kernel's first one; outside of the input where that is.
-    first: [*const T; MAX_ROWS],
+    first: Pointers<T>,
     /// Row and column of the input of that element.
     top: [isize; MAX_ROWS],
     left: [isize; MAX_ROWS],
@@ -127,6 +134,10 @@ pub(crate) struct Sight<T> {
     outside: [u8; MAX_ROWS],
     outside_count: usize,
     segments: [Segment<T>; SEGMENTS],
+    /// Segments that were prepared for pixels that see no padding, and so are those of all such pixels.
+    inside: Option<Prepared>,
+    /// Pointers of the segments in which some pixels see padding.
+    rows: [Pointers<T>; SEGMENTS],
     /// What rows in the padding point to.
     padding: [T; PIECE],
     patch: MaybeUninit<[T; PATCH + SLACK]>,
@@ -158,6 +169,8 @@ impl<T: Element> Sight<T> {
             outside: [0; MAX_ROWS],
             outside_count: 0,
             segments: [Segment::EMPTY; SEGMENTS],
+            inside: None,
+            rows: [[core::ptr::null(); MAX_ROWS]; SEGMENTS],
             padding: [padding; PIECE],
             patch: MaybeUninit::uninit(),
         }
@@ -208,7 +221,15 @@ impl<T: Element> Sight<T> {
 
     /// Prepares the segments from `begin` on, as many as there is room for. Their pointers are valid for reading
     /// their elements until the next call.
+    #[inline(always)]
     pub(crate) fn prepare(&mut self, runs: &Runs, begin: usize) -> Prepared {
+        match self.inside {
+            Some(prepared) if self.outside_count == 0 && prepared.begin == begin => prepared,
+            _ => self.prepare_anew(runs, begin),
+        }
+    }
+
+    fn prepare_anew(&mut self, runs: &Runs, begin: usize) -> Prepared {
         let copies = if runs.by_kernel_rows { self.outside_count * runs.len.min(PIECE) } else { 0 };
         let fits = PATCH.checked_div(copies).unwrap_or(SEGMENTS).min(SEGMENTS);
         let end = (begin + fits).min(runs.segments);
@@ -219,9 +240,8 @@ impl<T: Element> Sight<T> {
         let mut elements = 0;
         for i in 0..end - begin {
             let len = PIECE.min(runs.len - piece.from);
-            self.segments[i].len = len;
+            self.segments[i] = Segment { len, offset: piece.offset(runs), rows: &raw const self.first };
             elements += len;
-            self.point_inside(runs, i, &piece);
             if runs.by_kernel_rows {
                 self.point_to_rows(runs, i, &piece, &mut free);
             } else {
@@ -235,16 +255,22 @@ impl<T: Element> Sight<T> {
                 }
             }
         }
-        Prepared { begin, end, len: elements }
+        let prepared = Prepared { begin, end, len: elements };
+        self.inside = if self.outside_count == 0 { Some(prepared) } else { None };
+        prepared
     }
 
-    /// Points segment `i` to the piece, as if no pixel saw padding.
-    fn point_inside(&mut self, runs: &Runs, i: usize, piece: &Piece) {
-        let offset = piece.offset(runs);
-        // Those past the tile's pixels are not read.
-        for (row, first) in self.segments[i].rows.iter_mut().zip(&self.first) {
-            *row = first.wrapping_add(offset);
+    /// The pointers of segment `i`, to change some of them.
+    fn own_rows(&mut self, i: usize) -> &mut Pointers<T> {
+        let (segment, rows) = (&mut self.segments[i], &mut self.rows[i]);
+        if !core::ptr::eq(segment.rows, rows) {
+            // Those past the tile's pixels are not read.
+            for (row, first) in rows.iter_mut().zip(&self.first) {
+                *row = first.wrapping_add(segment.offset);
+            }
+            (segment.offset, segment.rows) = (0, &raw const *rows);
         }
+        rows
     }
 
     /// Points the rows of segment `i` to padding where they see padding: channels of the input pixel under an element of
@@ -252,13 +278,14 @@ impl<T: Element> Sight<T> {
     fn point_to_pixels(&mut self, runs: &Runs, i: usize, piece: &Piece) {
         let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
         let (down, right) = (piece.kernel_row * v.dilation, piece.kernel_column * h.dilation);
-        for &p in &self.outside[..self.outside_count] {
-            let p = usize::from(p);
+        for at in 0..self.outside_count {
+            let p = usize::from(self.outside[at]);
             // Negative positions become great ones.
             let y = self.top[p].wrapping_add_unsigned(down) as usize;
             let x = self.left[p].wrapping_add_unsigned(right) as usize;
             if y >= v.input || x >= h.input {
-                self.segments[i].rows[p] = self.padding.as_ptr();
+                let padding = self.padding.as_ptr();
+                self.own_rows(i)[p] = padding;
             }
         }
     }
@@ -269,24 +296,25 @@ impl<T: Element> Sight<T> {
         let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
         let (width, kernel) = (h.input as isize, h.kernel as isize);
         let down = piece.kernel_row * v.dilation;
-        let segment = &mut self.segments[i];
-        for &p in &self.outside[..self.outside_count] {
-            let p = usize::from(p);
+        let len = self.segments[i].len;
+        for at in 0..self.outside_count {
+            let p = usize::from(self.outside[at]);
             let left = self.left[p];
             if self.top[p].wrapping_add_unsigned(down) as usize >= v.input {
-                segment.rows[p] = self.padding.as_ptr();
+                let padding = self.padding.as_ptr();
+                self.own_rows(i)[p] = padding;
             } else if left < 0 || left + kernel > width {
                 // Elements of the piece that lie in the input.
                 let of_piece = |columns: isize| {
-                    (columns.max(0) as usize * runs.shape.channels).saturating_sub(piece.from).min(segment.len)
+                    (columns.max(0) as usize * runs.shape.channels).saturating_sub(piece.from).min(len)
                 };
+                let there = [of_piece(-left), of_piece(width - left)];
+                let padding = self.padding[0];
+                let row = &mut self.own_rows(i)[p];
                 // SAFETY: `prepare` made sure that there is room for a piece of each pixel that comes here.
-                unsafe {
-                    let there = [of_piece(-left), of_piece(width - left)];
-                    copy_padded(segment.rows[p], *free, segment.len, there, self.padding[0]);
-                };
-                segment.rows[p] = *free;
-                *free = free.wrapping_add(segment.len);
+                unsafe { copy_padded(*row, *free, len, there, padding) };
+                *row = *free;
+                *free = free.wrapping_add(len);
             }
         }
     }

@@ -7,7 +7,7 @@ use super::{GemmKernel, PANEL};
 use crate::activation::Function;
 use crate::activation_f32;
 use crate::parallel::{Parallel, share};
-use crate::sight::{MAX_ROWS, Segment};
+use crate::sight::{MAX_ROWS, Pointers, Segment};
 
 /// Bytes of weights that are kept in the second-level cache while the rows pass by.
 const WEIGHTS_BLOCK: usize = 512 * 1024;
@@ -122,11 +122,12 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
         for t in 0..count {
             let tile_rows = share(rows, 1, t, count);
             let row = part.rows.start + tile_rows.start;
-            let mut segment = Segment { len: p.k, ..Segment::EMPTY };
-            for (i, x) in segment.rows[..tile_rows.len()].iter_mut().enumerate() {
+            let mut rows: Pointers<f32> = [core::ptr::null(); MAX_ROWS];
+            for (i, x) in rows[..tile_rows.len()].iter_mut().enumerate() {
                 // SAFETY: row `row + i` is one of the product's.
                 *x = unsafe { p.x.offset((row + i) as isize * p.x_pitch) };
             }
+            let segment = Segment { len: p.k, offset: 0, rows: &raw const rows };
             // SAFETY: the rows are those of the part, as the caller promises.
             unsafe {
                 let store = Store { low, high, ..p.store.at(row, 0) };
@@ -171,7 +172,7 @@ unsafe fn run_deep(run: TileFn, p: &Product, whole: &Segment<f32>, panel: usize,
         // SAFETY: rows and weights go on for the product's depth, and a tile has no more sums than there is room for.
         unsafe { run(&tile) };
         sums.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
-        segment.rows.iter_mut().for_each(|x| *x = x.wrapping_add(DEPTH));
+        segment.offset += DEPTH;
         tile.w = tile.w.wrapping_offset(DEPTH as isize * p.step);
     }
     (tile.count, tile.before, tile.after) = (0, sums.as_ptr(), core::ptr::null_mut());

@@ -73,8 +73,9 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
         let mut w = t.w;
         for s in 0..t.count {
             let segment = t.segments.add(s);
-            let rows = (&raw const (*segment).rows).cast::<[*const f32; M]>().read();
-            for k in 0..(*segment).len {
+            let rows = (*segment).rows.cast::<[*const f32; M]>().read();
+            let begin = (*segment).offset;
+            for k in begin..begin + (*segment).len {
                 let mut b = [V::splat(0.0); NV];
                 for (j, v) in b.iter_mut().enumerate() {
                     *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::tile::{How, Store, Tile, TileFn, Tiles, tail_quad};
+use super::tile::{How, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL, QUAD};
 use crate::Isa;
 use crate::requantize::Requantize;
@@ -12,18 +12,18 @@ use crate::requantize::Requantize;
 /// The sums stay in registers as long as nothing takes an address among them or indexes them in a loop that is not
 /// unrolled: loops over them here are short and without branches, what is more goes through memory.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>) {
+unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); NP]; M];
-        begin(t, &mut sums);
-        let mut w = t.w;
+        begin(t, column, &mut sums);
+        let mut w = w;
         for s in 0..t.count {
             let segment = t.segments.add(s);
-            let rows = (&raw const (*segment).rows).cast::<[*const u8; M]>().read();
-            let (whole, rest) = ((*segment).len & !(QUAD - 1), (*segment).len % QUAD);
-            let mut k = 0;
-            while k < whole {
+            let rows = (*segment).rows.cast::<[*const u8; M]>().read();
+            let (mut k, rest) = ((*segment).offset, (*segment).len % QUAD);
+            let end = k + (*segment).len - rest;
+            while k < end {
                 let weights = load::<NP>(w, t.panel);
                 for (row, x) in sums.iter_mut().zip(rows) {
                     let x = _mm512_set1_epi32(x.add(k).cast::<i32>().read_unaligned());
@@ -35,9 +35,10 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>) {
                 k += QUAD;
             }
             if rest > 0 {
+                let there = mask(rest) as u16;
                 let weights = load::<NP>(w, t.panel);
                 for (row, x) in sums.iter_mut().zip(rows) {
-                    let x = _mm512_set1_epi32(tail_quad(x.add(k), rest));
+                    let x = _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(there, x.add(k).cast()));
                     for (sum, w) in row.iter_mut().zip(weights) {
                         *sum = _mm512_dpbusd_epi32(*sum, x, w);
                     }
@@ -48,19 +49,19 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>) {
         if !t.after.is_null() {
             spill(&sums, t.after);
         } else if t.store.residual.is_null() {
-            store(&t.store, &sums);
+            store(&t.store, column, &sums);
         } else {
             const { assert!(M * NP * PANEL <= super::tile::MAX_SUMS) };
             let mut room = core::mem::MaybeUninit::<[i32; super::tile::MAX_SUMS]>::uninit();
             spill(&sums, room.as_mut_ptr().cast());
-            add_residual(&t.store, room.as_ptr().cast(), M, NP);
+            add_residual(&t.store, column, room.as_ptr().cast(), M, NP);
         }
     }
 }
 
 /// The sums of what was worked off before, or bias and offset.
 #[inline(always)]
-unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, sums: &mut [[__m512i; NP]; M]) {
+unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, column: usize, sums: &mut [[__m512i; NP]; M]) {
     // SAFETY: `before` holds the tile's sums, there is a bias for its panels and an offset for its rows, where not null.
     unsafe {
         if !t.before.is_null() {
@@ -73,7 +74,7 @@ unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, sums: &mut [[__m5
         }
         for row in sums.iter_mut() {
             for (j, sum) in row.iter_mut().enumerate() {
-                *sum = _mm512_loadu_si512(t.store.bias.add(j * PANEL).cast());
+                *sum = _mm512_loadu_si512(t.store.bias.add(column + j * PANEL).cast());
             }
         }
         if !t.offsets.is_null() {
@@ -143,22 +144,23 @@ impl Bytes {
 
 /// Stores a tile without residual.
 #[inline(always)]
-unsafe fn store<const M: usize, const NP: usize>(s: &Store<'_>, sums: &[[__m512i; NP]; M]) {
+unsafe fn store<const M: usize, const NP: usize>(s: &Store<'_>, column: usize, sums: &[[__m512i; NP]; M]) {
     // SAFETY: multipliers of the tile's panels, and its rows and columns, are there.
     unsafe {
         let bytes = Bytes::new(&s.how.requantize);
-        let multipliers: [_; NP] = core::array::from_fn(|j| _mm512_loadu_ps(s.multiplier.add(j * PANEL)));
+        let multipliers: [_; NP] = core::array::from_fn(|j| _mm512_loadu_ps(s.multiplier.add(column + j * PANEL)));
         let round = |i: usize, j: usize| {
             if i >= M || j >= NP {
                 return _mm512_setzero_si512();
             }
             _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][j]), multipliers[j]))
         };
-        let to = |i: usize| s.y.add(i * s.how.y_pitch);
+        let (y, y_pitch, cols) = (s.y.add(column), s.how.y_pitch, s.cols - column);
+        let to = |i: usize| y.add(i * y_pitch);
         // Vectors of four rows, of two, or of one are packed together.
         match NP {
             1 => {
-                let mask = mask(s.cols) as u16;
+                let mask = mask(cols) as u16;
                 for g in 0..M.div_ceil(4) {
                     let i = 4 * g;
                     let y = bytes.of([round(i, 0), round(i + 1, 0), round(i + 2, 0), round(i + 3, 0)]);
@@ -175,7 +177,7 @@ unsafe fn store<const M: usize, const NP: usize>(s: &Store<'_>, sums: &[[__m512i
                 }
             }
             2 => {
-                let mask = mask(s.cols) as u32;
+                let mask = mask(cols) as u32;
                 for g in 0..M.div_ceil(2) {
                     let i = 2 * g;
                     let y = bytes.of([round(i, 0), round(i, 1), round(i + 1, 0), round(i + 1, 1)]);
@@ -186,13 +188,13 @@ unsafe fn store<const M: usize, const NP: usize>(s: &Store<'_>, sums: &[[__m512i
                 }
             }
             _ => {
-                let first = mask(s.cols.min(NP * PANEL));
+                let first = mask(cols.min(NP * PANEL));
                 for i in 0..M {
                     let y = bytes.of([round(i, 0), round(i, 1), round(i, 2), round(i, 3)]);
                     _mm512_mask_storeu_epi8(to(i).cast(), first, y);
                 }
                 if NP > 4 {
-                    let second = mask(s.cols.saturating_sub(4 * PANEL));
+                    let second = mask(cols.saturating_sub(4 * PANEL));
                     for i in 0..M {
                         let y = bytes.of([round(i, 4), round(i, 5), round(i, 6), round(i, 7)]);
                         _mm512_mask_storeu_epi8(to(i).add(4 * PANEL).cast(), second, y);
@@ -211,19 +213,19 @@ fn mask(count: usize) -> u64 {
 
 /// Stores a tile with residual, whose sums lie row by row.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn add_residual(s: &Store<'_>, sums: *const i32, rows: usize, panels: usize) {
+unsafe fn add_residual(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
     let how = s.how;
     // SAFETY: the tile's rows and `cols` columns are there, as the caller of `run` promises; past the columns nothing is
     // read or written.
     unsafe {
         let bytes = Bytes::new(&how.requantize);
         for first in (0..panels).step_by(4) {
-            let group = (panels - first).min(4);
-            let cols = s.cols.saturating_sub(first * PANEL).min(group * PANEL);
+            let (group, first_column) = ((panels - first).min(4), column + first * PANEL);
+            let cols = s.cols.saturating_sub(first_column).min(group * PANEL);
             for i in 0..rows {
                 let mut rounded = [_mm512_setzero_si512(); 4];
                 for (j, to) in rounded[..group].iter_mut().enumerate() {
-                    let column = (first + j) * PANEL;
+                    let column = first_column + j * PANEL;
                     let m = _mm512_loadu_ps(s.multiplier.add(column));
                     let sum = _mm512_loadu_si512(sums.add((i * panels + first + j) * PANEL).cast());
                     let v = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), m);
@@ -231,7 +233,7 @@ unsafe fn add_residual(s: &Store<'_>, sums: *const i32, rows: usize, panels: usi
                     let r = _mm_maskz_loadu_epi8(mask, s.residual.add(i * how.residual_pitch + column).cast());
                     *to = _mm512_cvtps_epi32(sum_of(how, v, _mm512_cvtepu8_epi32(r)));
                 }
-                let y = s.y.add(i * how.y_pitch + first * PANEL);
+                let y = s.y.add(i * how.y_pitch + first_column);
                 _mm512_mask_storeu_epi8(y.cast(), mask(cols), bytes.of(rounded));
             }
         }

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::tile::{MAX_SUMS, Store, Tile, Tiles};
+use super::tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL, QUAD};
 use crate::gemm_f32::Part;
 use crate::sight::{MAX_ROWS, Prepared, Segment};
@@ -66,18 +66,34 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
     let count = rows.div_ceil(tiles[0].by_rows.len());
     let panel_len = p.quads * PANEL * QUAD;
     let block = (WEIGHTS_BLOCK / panel_len.max(1)).max(1).next_multiple_of(tiles[0].panels);
+    let mut offsets = [0; MAX_ROWS];
     let mut first = part.panels.start;
     while first < part.panels.end {
         let panels = first..(first + block).min(part.panels.end);
         let mut row = part.rows.start;
+        let mut tile = Tile {
+            segments: sight.segments(),
+            count: 0,
+            panel: panel_len,
+            before: core::ptr::null(),
+            after: core::ptr::null_mut(),
+            offsets: core::ptr::null(),
+            store: p.store,
+        };
+        // SAFETY: the rows are those of the part, as the caller promises.
+        unsafe { tile.store.advance(row) };
         for t in 0..count {
             let rows = rows / count + usize::from(t < rows % count);
             sight.place(row, rows);
-            // SAFETY: the rows are those of the part, as the caller promises.
+            // SAFETY: as before.
             unsafe {
-                let store = p.store.at_row(row);
-                run_tiles(p, tiles, rows, panels.clone(), &store, sight);
-                look_up(&store, rows, panels.clone());
+                if p.w_zero != 0 {
+                    sum_up(p.w_zero, rows, sight, &mut offsets);
+                    tile.offsets = offsets.as_ptr();
+                }
+                run_tiles(p, tiles, rows, panels.clone(), &mut tile, sight);
+                look_up(&tile.store, rows, panels.clone());
+                tile.store.advance(rows);
             }
             row += rows;
         }
@@ -89,56 +105,68 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
 ///
 /// # Safety
 /// As [`run_part`].
+#[inline(always)]
 unsafe fn run_tiles<S: Sights>(
     p: &Product<'_>,
     tiles: &[Tiles],
     rows: usize,
     panels: Range<usize>,
-    store: &Store<'_>,
+    tile: &mut Tile<'_>,
     sight: &mut S,
 ) {
-    let panel_len = p.quads * PANEL * QUAD;
-    let mut sums = MaybeUninit::<[i32; MAX_SUMS]>::uninit();
-    let sums = sums.as_mut_ptr().cast::<i32>();
-    let mut offsets = [0; MAX_ROWS];
-    if p.w_zero != 0 {
-        // SAFETY: the rows were placed.
-        unsafe { add_offsets(p.w_zero, rows, sight, &mut offsets) };
-    }
-    let mut prepared = sight.prepare(0);
+    let prepared = sight.prepare(0);
+    tile.count = prepared.end;
+    let whole = prepared.end == sight.count();
     let mut panel = panels.start;
     for group in tiles {
+        let run = group.by_rows[rows - 1];
         while panel + group.panels <= panels.end {
-            if prepared.begin != 0 {
-                prepared = sight.prepare(0);
-            }
+            let (w, column) = (p.w.wrapping_add(panel * tile.panel), panel * PANEL);
             // SAFETY: the panels are those of the product, and prepared segments are valid.
             unsafe {
-                let mut tile = Tile {
-                    segments: sight.segments(),
-                    count: prepared.end,
-                    w: p.w.add(panel * panel_len),
-                    panel: panel_len,
-                    before: core::ptr::null(),
-                    after: core::ptr::null_mut(),
-                    offsets: if p.w_zero == 0 { core::ptr::null() } else { offsets.as_ptr() },
-                    store: store.at_column(panel * PANEL),
-                };
-                let run = group.by_rows[rows - 1];
-                while prepared.end < sight.count() {
-                    tile.after = sums;
-                    run(&tile);
-                    tile.before = sums;
-                    tile.w = tile.w.add(quads(&tile) * PANEL * QUAD);
-                    prepared = sight.prepare(prepared.end);
-                    (tile.segments, tile.count) = (sight.segments(), prepared.end - prepared.begin);
+                if whole {
+                    run(tile, w, column);
+                } else {
+                    run_in_stretches(run, w, column, tile, sight);
                 }
-                tile.after = core::ptr::null_mut();
-                run(&tile);
             }
             panel += group.panels;
         }
     }
+}
+
+/// Computes a tile of more segments than can be prepared at once.
+///
+/// # Safety
+/// As [`run_part`].
+#[cold]
+unsafe fn run_in_stretches<S: Sights>(
+    run: TileFn,
+    mut w: *const i8,
+    column: usize,
+    tile: &mut Tile<'_>,
+    sight: &mut S,
+) {
+    let mut sums = MaybeUninit::<[i32; MAX_SUMS]>::uninit();
+    let sums = sums.as_mut_ptr().cast::<i32>();
+    let mut prepared = sight.prepare(0);
+    // SAFETY: as the caller promises; there is room for the sums of any tile.
+    unsafe {
+        loop {
+            tile.count = prepared.end - prepared.begin;
+            if prepared.end == sight.count() {
+                break;
+            }
+            tile.after = sums;
+            run(tile, w, column);
+            tile.before = sums;
+            w = w.add(quads(tile) * PANEL * QUAD);
+            prepared = sight.prepare(prepared.end);
+        }
+        tile.after = core::ptr::null_mut();
+        run(tile, w, column);
+    }
+    tile.before = core::ptr::null();
 }
 
 /// Quads of a tile's segments.
@@ -150,12 +178,13 @@ unsafe fn quads(tile: &Tile<'_>) -> usize {
     (0..tile.count).map(|i| unsafe { (*tile.segments.add(i)).len }.div_ceil(QUAD)).sum()
 }
 
-/// What the zero point of the weights adds to the sums of each row: −w_zero·Σ x.
+/// Computes what the zero point of the weights adds to the sums of each row: −w_zero·Σ x.
 ///
 /// # Safety
 /// The rows have been placed.
 #[cold]
-unsafe fn add_offsets<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, offsets: &mut [i32; MAX_ROWS]) {
+unsafe fn sum_up<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, offsets: &mut [i32; MAX_ROWS]) {
+    offsets.fill(0);
     let mut begin = 0;
     while begin < sight.count() {
         let prepared = sight.prepare(begin);
@@ -163,7 +192,8 @@ unsafe fn add_offsets<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, offset
             // SAFETY: prepared segments are valid for their elements.
             unsafe {
                 let segment = &*sight.segments().add(i);
-                for (offset, x) in offsets[..rows].iter_mut().zip(&segment.rows) {
+                for (offset, x) in offsets[..rows].iter_mut().zip(&*segment.rows) {
+                    let x = x.add(segment.offset);
                     let sum = (0..segment.len).map(|k| u32::from(x.add(k).read())).sum::<u32>();
                     *offset = offset.wrapping_sub((sum as i32).wrapping_mul(w_zero));
                 }

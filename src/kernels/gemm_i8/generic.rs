@@ -1,25 +1,25 @@
 //! Portable Rust.
 
-use super::tile::{Tile, TileFn, Tiles, tail_quad};
+use super::tile::{Store, Tile, TileFn, Tiles, tail_quad};
 use super::{GemmKernel, PANEL, QUAD};
 use crate::Isa;
 
 /// One row by one panel.
-unsafe fn run(t: &Tile<'_>) {
+unsafe fn run(t: &Tile<'_>, w: *const i8, column: usize) {
     let mut sums = [0i32; PANEL];
     // SAFETY: segments, weights and sums are valid as the caller promises.
     unsafe {
         if t.before.is_null() {
             let offset = if t.offsets.is_null() { 0 } else { t.offsets.read() };
-            let bias = t.store.bias.cast::<[i32; PANEL]>().read();
+            let bias = t.store.bias.add(column).cast::<[i32; PANEL]>().read();
             sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum = bias.wrapping_add(offset));
         } else {
             sums = t.before.cast::<[i32; PANEL]>().read();
         }
-        let mut w = t.w.cast::<[[i8; QUAD]; PANEL]>();
+        let mut w = w.cast::<[[i8; QUAD]; PANEL]>();
         for s in 0..t.count {
             let segment = &*t.segments.add(s);
-            let (mut x, mut left) = (segment.rows[0], segment.len);
+            let (mut x, mut left) = ((*segment.rows)[0].add(segment.offset), segment.len);
             while left > 0 {
                 let quad = if left >= QUAD { x.cast::<[u8; QUAD]>().read() } else { tail_quad(x, left).to_le_bytes() };
                 add(&mut sums, quad, &w.read());
@@ -31,7 +31,7 @@ unsafe fn run(t: &Tile<'_>) {
         if !t.after.is_null() {
             return t.after.cast::<[i32; PANEL]>().write(sums);
         }
-        store(t, &sums);
+        store(&t.store, column, &sums);
     }
 }
 
@@ -50,16 +50,15 @@ fn add(sums: &mut [i32; PANEL], quad: [u8; QUAD], w: &[[i8; QUAD]; PANEL]) {
 /// # Safety
 /// As [`TileFn`].
 #[inline(always)]
-unsafe fn store(t: &Tile<'_>, sums: &[i32; PANEL]) {
-    let (s, how) = (&t.store, t.store.how);
-    // SAFETY: bias and multiplier are there for whole panels, y and the residual for `cols` columns.
+unsafe fn store(s: &Store<'_>, column: usize, sums: &[i32; PANEL]) {
+    // SAFETY: multipliers are there for whole panels, y and the residual for columns below `cols`.
     unsafe {
-        for (c, sum) in sums[..s.cols.min(PANEL)].iter().enumerate() {
+        for (c, sum) in (column..s.cols).zip(sums) {
             let mut v = *sum as f32 * s.multiplier.add(c).read();
             if !s.residual.is_null() {
-                v = how.residual.add(v, s.residual.add(c).read());
+                v = s.how.residual.add(v, s.residual.add(c).read());
             }
-            s.y.add(c).write(how.requantize.round(v));
+            s.y.add(c).write(s.how.requantize.round(v));
         }
     }
 }

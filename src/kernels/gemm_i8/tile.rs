@@ -8,13 +8,12 @@ use crate::{Rows, RowsMut};
 /// Sums that a tile has at most.
 pub(crate) const MAX_SUMS: usize = if cfg!(target_pointer_width = "64") { 24 * PANEL } else { PANEL };
 
-/// What a tile works on.
+/// What the tiles of some rows work on. What differs between them is passed beside it: a copy made of what was just
+/// written in pieces would wait until all before it has retired.
 pub(crate) struct Tile<'a> {
     /// `count` stretches, whose weights follow one another, each beginning with a quad.
     pub(crate) segments: *const Segment<u8>,
     pub(crate) count: usize,
-    /// Weights of the first quad of the sum in the tile's first panel.
-    pub(crate) w: *const i8,
     /// Bytes from one panel to the next.
     pub(crate) panel: usize,
     /// Sums of stretches that were worked off before; null at the beginning, when they are bias and offset.
@@ -23,6 +22,7 @@ pub(crate) struct Tile<'a> {
     pub(crate) after: *mut i32,
     /// For each row, what is added to all its sums; null for nothing.
     pub(crate) offsets: *const i32,
+    /// Of column 0.
     pub(crate) store: Store<'a>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Store<'a> {
     /// Null for none.
     pub(crate) residual: *const u8,
     pub(crate) y: *mut u8,
-    /// Columns of `y` that the tile has: the last of its panels may be partly beyond.
+    /// Columns of `y`: the last panel may be partly beyond.
     pub(crate) cols: usize,
     pub(crate) how: &'a How,
 }
@@ -77,52 +77,31 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The same from this row on.
+    /// Moves on by so many rows.
     ///
     /// # Safety
-    /// It is there.
+    /// They are there, or the end is.
     #[inline(always)]
-    pub(crate) unsafe fn at_row(&self, row: usize) -> Self {
-        let mut store = *self;
-        // SAFETY: the row is there, as the caller promises.
+    pub(crate) unsafe fn advance(&mut self, rows: usize) {
+        // SAFETY: as the caller promises.
         unsafe {
-            store.y = self.y.add(row * self.how.y_pitch);
+            self.y = self.y.add(rows * self.how.y_pitch);
             if !self.residual.is_null() {
-                store.residual = self.residual.add(row * self.how.residual_pitch);
+                self.residual = self.residual.add(rows * self.how.residual_pitch);
             }
         }
-        store
-    }
-
-    /// The same from this column on.
-    ///
-    /// # Safety
-    /// It is there.
-    #[inline(always)]
-    pub(crate) unsafe fn at_column(&self, column: usize) -> Self {
-        let mut store = *self;
-        // SAFETY: the column is there, as the caller promises.
-        unsafe {
-            store.bias = self.bias.add(column);
-            store.multiplier = self.multiplier.add(column);
-            store.y = self.y.add(column);
-            if !self.residual.is_null() {
-                store.residual = self.residual.add(column);
-            }
-        }
-        store.cols = self.cols - column;
-        store
     }
 }
 
-/// A micro-kernel for a fixed number of rows and panels.
+/// A micro-kernel for a fixed number of rows and panels: of a tile, the weights of the first quad of the sum in its first
+/// panel, and its first column.
 ///
 /// # Safety
 /// Each segment's rows are valid for reading its `len` elements; the weights of each panel are valid for 64 bytes at
 /// every quad of the sum; `before` and `after`, where not null, for rows · panels · 16 elements, `offsets` for the rows;
-/// and what `store` addresses for the tile's rows and `cols` columns (bias and multiplier for whole panels), nothing
-/// else touching those elements of y meanwhile. The processor has the kernel's instruction set.
-pub(crate) type TileFn = unsafe fn(&Tile<'_>);
+/// and what `store` addresses for the tile's rows and those of its columns that are below `cols` (bias and multiplier for
+/// whole panels), nothing else touching those elements of y meanwhile. The processor has the kernel's instruction set.
+pub(crate) type TileFn = unsafe fn(&Tile<'_>, *const i8, usize);
 
 /// The micro-kernels of an instruction set for so many panels, by number of rows.
 pub(crate) struct Tiles {
