@@ -22,14 +22,17 @@ pub enum Isa {
     NeonI8mm = 7,
     /// Cortex-M DSP extension.
     Dsp = 8,
+    /// AVX-512 with VBMI.
+    Avx512Vbmi = 9,
 }
 
 impl Isa {
     /// All of them.
-    pub const ALL: [Isa; 9] = [
+    pub const ALL: [Isa; 10] = [
         Isa::Generic,
         Isa::Avx2,
         Isa::Avx512,
+        Isa::Avx512Vbmi,
         Isa::Avx512Vnni,
         Isa::AvxVnni,
         Isa::Neon,
@@ -50,6 +53,7 @@ impl Isa {
             Isa::NeonDot => "neondot",
             Isa::NeonI8mm => "neoni8mm",
             Isa::Dsp => "dsp",
+            Isa::Avx512Vbmi => "avx512vbmi",
         }
     }
 
@@ -65,7 +69,8 @@ impl Isa {
             Isa::Avx2 | Isa::Neon | Isa::Dsp => &[Isa::Generic],
             Isa::Avx512 => &[Isa::Generic, Isa::Avx2],
             Isa::AvxVnni => &[Isa::Generic, Isa::Avx2],
-            Isa::Avx512Vnni => &[Isa::Generic, Isa::Avx2, Isa::AvxVnni, Isa::Avx512],
+            Isa::Avx512Vbmi => &[Isa::Generic, Isa::Avx2, Isa::Avx512],
+            Isa::Avx512Vnni => &[Isa::Generic, Isa::Avx2, Isa::AvxVnni, Isa::Avx512, Isa::Avx512Vbmi],
             Isa::NeonDot => &[Isa::Generic, Isa::Neon],
             Isa::NeonI8mm => &[Isa::Generic, Isa::Neon, Isa::NeonDot],
         };
@@ -103,6 +108,9 @@ impl IsaSet {
                 }
                 if has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq") {
                     set.0 |= 1 << Isa::Avx512 as u8;
+                    if has!("avx512vbmi") {
+                        set.0 |= 1 << Isa::Avx512Vbmi as u8;
+                    }
                     if has!("avx512vnni") {
                         set.0 |= 1 << Isa::Avx512Vnni as u8;
                     }

@@ -53,6 +53,49 @@ pub struct Shape {
     pub channels: usize,
 }
 
+/// The elements of a window that lie inside the input.
+pub(crate) struct Inside {
+    /// The first one's pixel, counted over all images; 0 where there are none.
+    pub(crate) first: usize,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+}
+
+impl Shape {
+    /// Most elements of a window that can lie inside the input.
+    pub(crate) fn most_inside(&self) -> usize {
+        let most = |axis: &Axis| axis.kernel.min(axis.input);
+        most(&self.vertical) * most(&self.horizontal)
+    }
+
+    /// The window at place `ox` of output row `row`, counted over all images, of which the rows `down` lie inside.
+    #[inline(always)]
+    pub(crate) fn inside(&self, row: usize, down: &Range<usize>, ox: usize) -> Inside {
+        let Shape { vertical, horizontal, .. } = self;
+        let across = horizontal.taps(ox);
+        if down.is_empty() || across.is_empty() {
+            return Inside { first: 0, rows: 0, cols: 0 };
+        }
+        let (image, oy) = (row / vertical.output, row % vertical.output);
+        let iy = vertical.first(oy) + (down.start * vertical.dilation) as isize;
+        let ix = horizontal.first(ox) + (across.start * horizontal.dilation) as isize;
+        let first = (image * vertical.input + iy as usize) * horizontal.input + ix as usize;
+        Inside { first, rows: down.len(), cols: across.len() }
+    }
+
+    /// By what the sum of a window's `inside` elements is divided.
+    pub(crate) fn divisor(&self, row: usize, ox: usize, inside: usize) -> f32 {
+        if self.kind != Kind::AverageWithPad {
+            return inside.max(1) as f32;
+        }
+        let counted =
+            |axis: &Axis, o: usize, pad: usize| Axis { input: axis.input + axis.pad + pad, pad: 0, ..*axis }.taps(o);
+        let ([bottom, right], oy) = (self.pad_after, row % self.vertical.output);
+        let positions = counted(&self.vertical, oy, bottom).len() * counted(&self.horizontal, ox, right).len();
+        positions.max(1) as f32
+    }
+}
+
 /// Operands that fit their shape, and the bounds of the results.
 struct Job<'a> {
     shape: &'a Shape,
@@ -99,8 +142,7 @@ impl PoolKernel {
         assert!(y.rows() <= 1 || y.pitch() >= channels, "output pixels do not overlap");
         let (low, high) = f.as_clamp().unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let job = Job { shape, x, y, low, high };
-        let window = vertical.kernel.min(vertical.input) * horizontal.kernel.min(horizontal.input);
-        let work = (rows * width * channels).saturating_mul(window);
+        let work = (rows * width * channels).saturating_mul(shape.most_inside());
         let (row_tasks, panel_tasks) = grid(rows, channels.div_ceil(PANEL), work, parallel.threads());
         parallel.run(row_tasks * panel_tasks, &|task| {
             let channels = share(channels, PANEL, task % panel_tasks, panel_tasks);

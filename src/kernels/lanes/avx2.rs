@@ -17,7 +17,7 @@ unsafe fn first(n: usize) -> __m256i {
 
 /// 8 f32.
 #[derive(Clone, Copy)]
-pub(crate) struct F32x8(__m256);
+pub(crate) struct F32x8(pub(crate) __m256);
 
 // SAFETY: one instruction each; the caller has the instruction set and valid pointers.
 unsafe impl Lanes for F32x8 {

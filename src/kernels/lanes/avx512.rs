@@ -6,7 +6,7 @@ use super::{Fused, Lanes};
 
 /// 16 f32.
 #[derive(Clone, Copy)]
-pub(crate) struct F32x16(__m512);
+pub(crate) struct F32x16(pub(crate) __m512);
 
 // SAFETY: one instruction each; the caller has the instruction set and valid pointers.
 unsafe impl Lanes for F32x16 {

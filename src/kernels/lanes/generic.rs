@@ -4,7 +4,7 @@ use super::{Fused, Lanes};
 
 /// One f32.
 #[derive(Clone, Copy)]
-pub(crate) struct F32x1(f32);
+pub(crate) struct F32x1(pub(crate) f32);
 
 /// From here on a float is an integer.
 const INTEGRAL: f32 = 8_388_608.0;

@@ -2,9 +2,8 @@
 
 use core::ops::Range;
 
-use super::{Job, Kind};
+use super::{Inside, Job, Kind};
 use crate::lanes::Lanes;
-use crate::window::Axis;
 
 /// The elements of a window that lie in the input, and where the result goes.
 struct Window {
@@ -46,19 +45,9 @@ unsafe fn walk<V: Lanes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
     let (vertical, horizontal) = (&job.shape.vertical, &job.shape.horizontal);
     let (x, y) = (&job.x, job.y);
     for row in rows {
-        let (image, oy) = (row / vertical.output, row % vertical.output);
-        let down = vertical.taps(oy);
+        let down = vertical.taps(row % vertical.output);
         for ox in 0..horizontal.output {
-            let across = horizontal.taps(ox);
-            let (mut rows, cols) = (down.len(), across.len());
-            let mut first = 0;
-            if cols == 0 {
-                rows = 0;
-            } else if rows > 0 {
-                let iy = vertical.first(oy) + (down.start * vertical.dilation) as isize;
-                let ix = horizontal.first(ox) + (across.start * horizontal.dilation) as isize;
-                first = (image * vertical.input + iy as usize) * horizontal.input + ix as usize;
-            }
+            let Inside { first, rows, cols } = job.shape.inside(row, &down, ox);
             // SAFETY: the window's elements are pixels of the input or there are none; the output has this pixel.
             unsafe {
                 let window = Window {
@@ -68,7 +57,7 @@ unsafe fn walk<V: Lanes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
                     row_step: vertical.dilation.wrapping_mul(horizontal.input * x.pitch()),
                     col_step: horizontal.dilation.wrapping_mul(x.pitch()),
                     y: y.as_ptr().add((row * horizontal.output + ox) * y.pitch() + channels.start),
-                    divisor: divisor(job, oy, ox, rows * cols),
+                    divisor: job.shape.divisor(row, ox, rows * cols),
                     low: job.low,
                     high: job.high,
                 };
@@ -76,19 +65,6 @@ unsafe fn walk<V: Lanes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
             }
         }
     }
-}
-
-/// By what a sum of `inside` elements is divided.
-fn divisor(job: &Job<'_>, oy: usize, ox: usize, inside: usize) -> f32 {
-    let shape = job.shape;
-    if shape.kind != Kind::AverageWithPad {
-        return inside.max(1) as f32;
-    }
-    let counted =
-        |axis: &Axis, o: usize, pad: usize| Axis { input: axis.input + axis.pad + pad, pad: 0, ..*axis }.taps(o);
-    let [bottom, right] = shape.pad_after;
-    let positions = counted(&shape.vertical, oy, bottom).len() * counted(&shape.horizontal, ox, right).len();
-    positions.max(1) as f32
 }
 
 impl Window {

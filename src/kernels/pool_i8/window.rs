@@ -1,0 +1,142 @@
+//! The algorithm, over vectors of any length.
+
+use core::ops::Range;
+
+use super::{Job, Kind, Scale};
+use crate::bytes::{Bytes, MOST_COUNTED, load_up_to, store_up_to};
+use crate::lanes::Lanes;
+use crate::pool_f32::Inside;
+
+/// The elements of a window that lie in the input, and where the result goes.
+struct Window<'a> {
+    how: &'a Scale,
+    /// First channel of the first element.
+    x: *const u8,
+    rows: usize,
+    cols: usize,
+    /// From one row of the window to the next.
+    row_step: usize,
+    /// From one element of a row to the next.
+    col_step: usize,
+    y: *mut u8,
+    /// What a sum is multiplied by.
+    factor: f32,
+}
+
+/// Computes output rows of some channels.
+///
+/// # Safety
+/// As for `PoolKernel::run`, and as for the methods of [`Bytes`].
+#[inline(always)]
+pub(super) unsafe fn run<V: Bytes>(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if job.shape.kind == Kind::Max {
+            walk::<V, true>(job, rows, channels);
+        } else {
+            walk::<V, false>(job, rows, channels);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn walk<V: Bytes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
+    let (vertical, horizontal) = (&job.shape.vertical, &job.shape.horizontal);
+    let (x, y) = (&job.x, job.y);
+    for row in rows {
+        let down = vertical.taps(row % vertical.output);
+        for ox in 0..horizontal.output {
+            let Inside { first, rows, cols } = job.shape.inside(row, &down, ox);
+            // SAFETY: the window's elements are pixels of the input or there are none; the output has this pixel.
+            unsafe {
+                let window = Window {
+                    how: job.how,
+                    x: x.as_ptr().add(first * x.pitch() + channels.start),
+                    rows,
+                    cols,
+                    row_step: vertical.dilation.wrapping_mul(horizontal.input * x.pitch()),
+                    col_step: horizontal.dilation.wrapping_mul(x.pitch()),
+                    y: y.as_ptr().add((row * horizontal.output + ox) * y.pitch() + channels.start),
+                    factor: if MAX { 0.0 } else { job.how.scale / job.shape.divisor(row, ox, rows * cols) },
+                };
+                let mut c = 0;
+                while c < channels.len() {
+                    let left = channels.len() - c;
+                    let q = if MAX { window.greatest::<V>(c, left) } else { window.average::<V>(c, left) };
+                    let (low, high) = (V::splat(job.how.requantize.low), V::splat(job.how.requantize.high));
+                    store_up_to(q.max(low).min(high), window.y.add(c), left);
+                    c += V::N;
+                }
+            }
+        }
+    }
+}
+
+impl Window<'_> {
+    /// The maxima of a vector of channels from `c` on, of which `left` are left.
+    ///
+    /// # Safety
+    /// The elements have these channels; as for the methods of [`Bytes`].
+    #[inline(always)]
+    unsafe fn greatest<V: Bytes>(&self, c: usize, left: usize) -> V {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let mut greatest = V::splat(0);
+            for row in 0..self.rows {
+                let x = self.x.add(row * self.row_step + c);
+                for col in 0..self.cols {
+                    greatest = greatest.max(load_up_to(x.add(col * self.col_step), left));
+                }
+            }
+            greatest
+        }
+    }
+
+    /// The averages of a vector of channels from `c` on, of which `left` are left.
+    ///
+    /// # Safety
+    /// The elements have these channels; as for the methods of [`Bytes`].
+    #[inline(always)]
+    unsafe fn average<V: Bytes>(&self, c: usize, left: usize) -> V {
+        // SAFETY: as the caller promises; a row's part lies within the row.
+        unsafe {
+            // What the sums lack: they are counted less the zero points.
+            let zeros = (self.rows * self.cols) as u32 as i32;
+            let zeros = zeros.wrapping_mul(self.how.x_zero.into()).wrapping_neg();
+            let mut totals = [V::Float::int_splat(zeros); 4];
+            let (mut sums, mut room) = (V::no_sums(), MOST_COUNTED);
+            for row in 0..self.rows {
+                let x = self.x.add(row * self.row_step + c);
+                let mut col = 0;
+                while col < self.cols {
+                    let end = self.cols.min(col + room);
+                    room -= end - col;
+                    while col < end {
+                        sums = V::count(sums, load_up_to(x.add(col * self.col_step), left));
+                        col += 1;
+                    }
+                    if room == 0 {
+                        totals = plus::<V>(totals, sums);
+                        (sums, room) = (V::no_sums(), MOST_COUNTED);
+                    }
+                }
+            }
+            let factor = V::Float::splat(self.factor);
+            let v = plus::<V>(totals, sums).map(|total| V::Float::from_int(total).mul(factor));
+            V::narrow(v, self.how.requantize.zero)
+        }
+    }
+}
+
+/// # Safety
+/// As for the methods of [`Bytes`].
+#[inline(always)]
+unsafe fn plus<V: Bytes>(totals: [<V::Float as Lanes>::Int; 4], sums: V::Sums) -> [<V::Float as Lanes>::Int; 4] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let sums = V::total(sums);
+        [0, 1, 2, 3].map(|i| V::Float::int_add(totals[i], sums[i]))
+    }
+}

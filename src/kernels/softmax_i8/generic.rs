@@ -1,0 +1,13 @@
+//! Portable Rust.
+
+use super::{Softmax, SoftmaxKernel, row};
+use crate::Isa;
+use crate::table::TableKernel;
+
+unsafe fn run(how: &Softmax<'_>, tables: &TableKernel, x: *const u8, y: *mut u8, cols: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { row::run(how, tables, x, y, cols) }
+}
+
+/// One row at a time.
+pub static KERNEL: SoftmaxKernel = SoftmaxKernel { name: "softmax_i8__generic", isa: Isa::Generic, run };
