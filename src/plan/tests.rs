@@ -1,5 +1,6 @@
 //! Tests of the whole crate: plans are built, read back, mutated, and judged by a slow checker of their own.
 
+mod bytes;
 mod checker;
 mod hostile;
 mod mutations;

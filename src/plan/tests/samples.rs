@@ -397,6 +397,68 @@ fn fallback() -> Vec<u8> {
     d.finish()
 }
 
+/// Planes that become pixels of four channels.
+fn quantize() -> Vec<u8> {
+    let mut d = Draft::new("quantize");
+    let (y, base) = (d.room(DType::U8, &[1, 4, 5, 4]), d.arena);
+    d.f32(&[1, 3, 4, 5]);
+    let x = d.view(DType::F32, base, &[1, 4, 5, 3], &[60, 5, 1, 20]);
+    d.step(&quantize::Params { inverse_scale: 127.5, zero_point: 128 }, &[x], &[y]);
+    d.finish()
+}
+
+fn dequantize() -> Vec<u8> {
+    let mut d = Draft::new("dequantize");
+    let (x, y) = (d.room(DType::U8, &[2, 3]), d.f32(&[2, 3]));
+    d.step(&dequantize::Params { scale: 0.5, zero_point: 7 }, &[x], &[y]);
+    d.finish()
+}
+
+fn table() -> Vec<u8> {
+    let mut d = Draft::new("table");
+    let (x, y) = (d.room(DType::I8, &[2, 3]), d.room(DType::U8, &[2, 3]));
+    let (one, three) = (d.constants(DType::U8, &[256]), d.constants(DType::U8, &[3, 256]));
+    d.step(&table::Params {}, &[x, one], &[y]);
+    d.step(&table::Params {}, &[y, three], &[y]);
+    d.finish()
+}
+
+pub(super) fn qbinary_params() -> qbinary::Params {
+    let kind = qbinary::Kind::Mul;
+    qbinary::Params { kind, a_scale: 0.5, b_scale: 1.5, a_zero: 1, b_zero: 2, y_zero: 3, low: 3, high: 200 }
+}
+
+/// Pixels times one number a channel.
+fn qbinary() -> Vec<u8> {
+    let mut d = Draft::new("excite");
+    let (a, base) = (d.room(DType::U8, &[1, 2, 2, 3]), d.arena);
+    d.room(DType::U8, &[3]);
+    let b = d.view(DType::U8, base, &[1, 2, 2, 3], &[0, 0, 0, 1]);
+    d.step(&qbinary_params(), &[a, b], &[a]);
+    d.finish()
+}
+
+pub(super) fn qpool_params() -> qpool2d::Params {
+    let pool2d::Params { kernel, stride, dilation, pad, ceil, .. } = pool_params();
+    let kind = pool2d::Kind::AverageWithPad;
+    let (scale, x_zero, y_zero, low, high) = (0.5, 10, 20, 20, 255);
+    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale, x_zero, y_zero, low, high }
+}
+
+fn qpool2d() -> Vec<u8> {
+    let mut d = Draft::new("pool of bytes");
+    let (x, y) = (d.room(DType::U8, &[1, 5, 6, 3]), d.room(DType::U8, &[1, 3, 4, 3]));
+    d.step(&qpool_params(), &[x], &[y]);
+    d.finish()
+}
+
+fn qsoftmax() -> Vec<u8> {
+    let mut d = Draft::new("softmax of bytes");
+    let (x, e) = (d.room(DType::U8, &[3, 5]), d.constants(DType::U32, &[256]));
+    d.step(&qsoftmax::Params { inverse_scale: 256.0, zero: 0 }, &[x, e], &[x]);
+    d.finish()
+}
+
 /// Every section, every space.
 pub(super) fn full() -> Vec<u8> {
     let mut d = Draft::new("full");
@@ -448,6 +510,12 @@ fn of(op: OpCode) -> Vec<u8> {
         OpCode::QConv2d => qconv2d(),
         OpCode::QDepthwiseConv2d => qdepthwise_conv2d(),
         OpCode::QFullyConnected => qfully_connected(),
+        OpCode::Quantize => quantize(),
+        OpCode::Dequantize => dequantize(),
+        OpCode::Table => table(),
+        OpCode::QBinary => qbinary(),
+        OpCode::QPool2d => qpool2d(),
+        OpCode::QSoftmax => qsoftmax(),
         OpCode::MatMul => matmul(),
         OpCode::Attention => attention(),
         OpCode::Pool2d => pool2d(),
