@@ -30,20 +30,25 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
     let params: Params = context.params()?;
     let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
     let [vertical, horizontal] = axes(x, y, params.kernel, params.stride, params.dilation, params.pad);
-    let kind = match params.kind {
-        Kind::Max => pool_f32::Kind::Max,
-        Kind::Average => pool_f32::Kind::Average,
-        Kind::AverageWithPad => pool_f32::Kind::AverageWithPad,
-    };
     let [_, _, bottom, right] = params.pad.map(|pad| pad as usize);
+    let (pad_after, channels) = ([bottom, right], x[3]);
     Ok(Args {
         kernel: select(context.isas),
         activation: activation_f32::select(context.isas),
         f: function(params.activation)?,
-        shape: Shape { kind, batch: x[0], vertical, horizontal, pad_after: [bottom, right], channels: x[3] },
+        shape: Shape { kind: kind(params.kind), batch: x[0], vertical, horizontal, pad_after, channels },
         x: context.input_rows(0, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,
     })
+}
+
+/// What kernels call it.
+pub(super) fn kind(kind: Kind) -> pool_f32::Kind {
+    match kind {
+        Kind::Max => pool_f32::Kind::Max,
+        Kind::Average => pool_f32::Kind::Average,
+        Kind::AverageWithPad => pool_f32::Kind::AverageWithPad,
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {

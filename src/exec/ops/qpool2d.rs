@@ -1,19 +1,51 @@
 //! See [`coulter_plan::ops::qpool2d`].
 
-use coulter_plan::OpError;
+use coulter_kernels::pool_i8::{PoolKernel, Scale, Shape, select};
+use coulter_plan::ops::qpool2d::Params;
+use coulter_plan::requantize::Requantize;
+use coulter_plan::{DType, OpError};
 
-use crate::bind::BindContext;
+use super::pool2d::kind;
+use crate::arena::RowSlot;
+use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
+use crate::requantize::{byte, bytes};
 use crate::session::RunContext;
+
+#[cfg(test)]
+mod tests;
 
 /// What a bound step keeps.
 #[derive(Clone, Copy, Debug)]
-pub struct Args {}
-
-pub(crate) fn bind(_: &BindContext<'_>) -> Result<Args, OpError> {
-    Err(OpError::Params)
+pub struct Args {
+    kernel: &'static PoolKernel,
+    shape: Shape,
+    how: Scale,
+    x: RowSlot,
+    y: RowSlot,
 }
 
-pub(crate) fn run(_: &Args, _: &RunContext<'_>) -> Result<(), RunErrorKind> {
-    Err(RunErrorKind::Internal)
+pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
+    let params: Params = context.params()?;
+    let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
+    let [vertical, horizontal] = axes(x, y, params.kernel, params.stride, params.dilation, params.pad);
+    let [_, _, bottom, right] = params.pad.map(|pad| pad as usize);
+    let (pad_after, channels) = ([bottom, right], x[3]);
+    Ok(Args {
+        kernel: select(context.isas),
+        shape: Shape { kind: kind(params.kind), batch: x[0], vertical, horizontal, pad_after, channels },
+        how: Scale {
+            scale: params.scale,
+            x_zero: byte(params.x_zero)?,
+            requantize: bytes(&Requantize { zero: params.y_zero, low: params.low, high: params.high })?,
+        },
+        x: context.input_rows(0, DType::U8)?,
+        y: context.output_rows(0, DType::U8)?,
+    })
+}
+
+pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+    let (x, mut y) = (context.memory.rows(&args.x), context.memory.rows_mut(&args.y));
+    args.kernel.apply(&args.shape, &args.how, x, &mut y, context.parallel);
+    Ok(())
 }

@@ -1,19 +1,44 @@
 //! See [`coulter_plan::ops::table`].
 
-use coulter_plan::OpError;
+use coulter_kernels::table::{TableKernel, select};
+use coulter_plan::{DType, OpError};
 
+use crate::arena::Slot;
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
+use crate::merge::merged;
 use crate::session::RunContext;
+
+#[cfg(test)]
+mod tests;
 
 /// What a bound step keeps.
 #[derive(Clone, Copy, Debug)]
-pub struct Args {}
-
-pub(crate) fn bind(_: &BindContext<'_>) -> Result<Args, OpError> {
-    Err(OpError::Params)
+pub struct Args {
+    kernel: &'static TableKernel,
+    table: Slot,
+    x: Slot,
+    y: Slot,
 }
 
-pub(crate) fn run(_: &Args, _: &RunContext<'_>) -> Result<(), RunErrorKind> {
-    Err(RunErrorKind::Internal)
+pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
+    let (mut x, mut y) = (Slot::new(&context.input(0)?), Slot::new(&context.output(0)?));
+    let table = context.input_slot(1, DType::U8)?;
+    if table.dims().len() == 1 {
+        [y, x] = merged([y, x])?;
+    }
+    Ok(Args { kernel: select(context.isas), table, x, y })
+}
+
+pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+    let memory = &context.memory;
+    let (table, x, mut y) = (memory.slice(&args.table), memory.view(&args.x), memory.view_mut(&args.y));
+    match args.table.dims() {
+        [_] => {
+            let table = table.try_into().map_err(|_| RunErrorKind::Internal)?;
+            args.kernel.run(table, &x, &mut y, context.parallel);
+        }
+        _ => args.kernel.run_by_channel(table, &x, &mut y, context.parallel),
+    }
+    Ok(())
 }
