@@ -4,8 +4,14 @@
 //! wrapping; then as [`requantize`](crate::requantize) says. Sums are exact, so all kernels give the same bytes, however
 //! the work is split.
 
+mod lanes;
+#[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
+mod plain;
+#[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
+mod strip;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use core::ops::Range;
 
@@ -15,6 +21,7 @@ use crate::requantize::Epilogue;
 use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { DepthwiseKernel:
+    #[cfg(target_arch = "x86_64")] avx512vnni;
     generic;
 }
 
