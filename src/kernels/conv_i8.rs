@@ -42,10 +42,14 @@ struct PixelSight<'a> {
 }
 
 impl Sights for PixelSight<'_> {
-    fn place(&mut self, row: usize, rows: usize) {
+    fn tile(&mut self, row: usize, high: usize, left: usize) -> usize {
         if row != self.next {
-            self.cursor = Cursor::at(&self.runs.shape, row);
+            (self.cursor, self.next) = (Cursor::at(&self.runs.shape, row), row);
         }
+        self.cursor.tile(&self.runs.shape, high, left)
+    }
+
+    fn place(&mut self, row: usize, rows: usize) {
         self.sight.place(self.runs, self.x, rows, &mut self.cursor);
         self.next = row + rows;
     }

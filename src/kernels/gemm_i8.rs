@@ -73,6 +73,11 @@ struct RowSight {
 }
 
 impl Sights for RowSight {
+    fn tile(&mut self, _: usize, high: usize, left: usize) -> usize {
+        // The last two tiles share what is left.
+        if left >= 2 * high || left <= high { left.min(high) } else { left.div_ceil(2) }
+    }
+
     fn place(&mut self, row: usize, rows: usize) {
         let first = self.x.wrapping_add(row * self.pitch);
         for (i, x) in self.rows[..rows].iter_mut().enumerate() {

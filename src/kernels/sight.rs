@@ -109,6 +109,16 @@ impl Cursor {
         Self { image: row / shape.vertical.output, row: row % shape.vertical.output, column }
     }
 
+    /// Pixels of a tile that begins here, at most `high` and `left` of them: shares of what is left of the row, so that
+    /// few tiles see more than one, unless rows are short.
+    pub(crate) fn tile(&self, shape: &Shape, high: usize, left: usize) -> usize {
+        let of_row = (shape.horizontal.output - self.column).min(left);
+        if shape.horizontal.output * 2 <= high {
+            return high.min(left);
+        }
+        if of_row <= high { of_row } else { of_row.div_ceil(of_row.div_ceil(high)) }
+    }
+
     /// Moves on, no further than to the end of the row.
     fn advance(&mut self, shape: &Shape, columns: usize) {
         self.column += columns;
@@ -127,11 +137,8 @@ impl Cursor {
 pub(crate) struct Sight<T> {
     /// The element under the kernel's first one; outside of the input where that is.
     first: Pointers<T>,
-    /// Row and column of the input of that element.
-    top: [isize; MAX_ROWS],
-    left: [isize; MAX_ROWS],
     /// The pixels that see padding.
-    outside: [u8; MAX_ROWS],
+    outside: [Outside; MAX_ROWS],
     outside_count: usize,
     segments: [Segment<T>; SEGMENTS],
     /// Segments that were prepared for pixels that see no padding, and so are those of all such pixels.
@@ -141,6 +148,15 @@ pub(crate) struct Sight<T> {
     /// What rows in the padding point to.
     padding: [T; PIECE],
     patch: MaybeUninit<[T; PATCH + SLACK]>,
+}
+
+/// A pixel of a tile that sees padding.
+#[derive(Clone, Copy)]
+struct Outside {
+    pixel: usize,
+    /// Row and column of the input under the kernel's first element.
+    top: isize,
+    left: isize,
 }
 
 /// The segments that a [`Sight`] holds.
@@ -164,9 +180,7 @@ impl<T: Element> Sight<T> {
     pub(crate) fn new(padding: T) -> Self {
         Self {
             first: [core::ptr::null(); MAX_ROWS],
-            top: [0; MAX_ROWS],
-            left: [0; MAX_ROWS],
-            outside: [0; MAX_ROWS],
+            outside: [Outside { pixel: 0, top: 0, left: 0 }; MAX_ROWS],
             outside_count: 0,
             segments: [Segment::EMPTY; SEGMENTS],
             inside: None,
@@ -191,20 +205,17 @@ impl<T: Element> Sight<T> {
             let (top, left) = (v.first(cursor.row), h.first(cursor.column));
             let pixel = ((cursor.image * v.input) as isize + top) * h.input as isize + left;
             let first = x.wrapping_offset(pixel * runs.pitch as isize);
-            for j in 0..of_row {
-                self.first[i + j] = first.wrapping_add(j * h.stride * runs.pitch);
-                self.top[i + j] = top;
-                self.left[i + j] = left + (j * h.stride) as isize;
+            for (j, to) in self.first[i..i + of_row].iter_mut().enumerate() {
+                *to = first.wrapping_add(j * h.stride * runs.pitch);
             }
             let inside = &runs.inside_columns;
-            let edges = [cursor.column..inside.start, inside.end.max(cursor.column)..h.output];
             let end = cursor.column + of_row;
-            if runs.inside_rows.contains(&cursor.row) {
-                for columns in edges {
-                    self.add_outside(i, cursor.column, columns.start..columns.end.min(end));
+            if !runs.inside_rows.contains(&cursor.row) {
+                self.add_outside(h, i, top, cursor.column, cursor.column..end);
+            } else if cursor.column < inside.start || end > inside.end {
+                for columns in [cursor.column..inside.start.min(end), inside.end.max(cursor.column)..end] {
+                    self.add_outside(h, i, top, cursor.column, columns);
                 }
-            } else {
-                self.add_outside(i, cursor.column, cursor.column..end);
             }
             i += of_row;
             cursor.advance(&runs.shape, of_row);
@@ -212,9 +223,9 @@ impl<T: Element> Sight<T> {
     }
 
     /// Marks the pixels of these columns, pixel `i` being that of `first`.
-    fn add_outside(&mut self, i: usize, first: usize, columns: Range<usize>) {
+    fn add_outside(&mut self, h: &Axis, i: usize, top: isize, first: usize, columns: Range<usize>) {
         for column in columns {
-            self.outside[self.outside_count] = (i + column - first) as u8;
+            self.outside[self.outside_count] = Outside { pixel: i + column - first, top, left: h.first(column) };
             self.outside_count += 1;
         }
     }
@@ -279,13 +290,13 @@ impl<T: Element> Sight<T> {
         let (v, h) = (&runs.shape.vertical, &runs.shape.horizontal);
         let (down, right) = (piece.kernel_row * v.dilation, piece.kernel_column * h.dilation);
         for at in 0..self.outside_count {
-            let p = usize::from(self.outside[at]);
+            let Outside { pixel, top, left } = self.outside[at];
             // Negative positions become great ones.
-            let y = self.top[p].wrapping_add_unsigned(down) as usize;
-            let x = self.left[p].wrapping_add_unsigned(right) as usize;
+            let y = top.wrapping_add_unsigned(down) as usize;
+            let x = left.wrapping_add_unsigned(right) as usize;
             if y >= v.input || x >= h.input {
                 let padding = self.padding.as_ptr();
-                self.own_rows(i)[p] = padding;
+                self.own_rows(i)[pixel] = padding;
             }
         }
     }
@@ -298,11 +309,10 @@ impl<T: Element> Sight<T> {
         let down = piece.kernel_row * v.dilation;
         let len = self.segments[i].len;
         for at in 0..self.outside_count {
-            let p = usize::from(self.outside[at]);
-            let left = self.left[p];
-            if self.top[p].wrapping_add_unsigned(down) as usize >= v.input {
+            let Outside { pixel, top, left } = self.outside[at];
+            if top.wrapping_add_unsigned(down) as usize >= v.input {
                 let padding = self.padding.as_ptr();
-                self.own_rows(i)[p] = padding;
+                self.own_rows(i)[pixel] = padding;
             } else if left < 0 || left + kernel > width {
                 // Elements of the piece that lie in the input.
                 let of_piece = |columns: isize| {
@@ -310,7 +320,7 @@ impl<T: Element> Sight<T> {
                 };
                 let there = [of_piece(-left), of_piece(width - left)];
                 let padding = self.padding[0];
-                let row = &mut self.own_rows(i)[p];
+                let row = &mut self.own_rows(i)[pixel];
                 // SAFETY: `prepare` made sure that there is room for a piece of each pixel that comes here.
                 unsafe { copy_padded(*row, *free, len, there, padding) };
                 *row = *free;

@@ -49,7 +49,11 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
         if !t.after.is_null() {
             spill(&sums, t.after);
         } else if t.store.residual.is_null() {
-            store(&t.store, column, &sums);
+            if t.store.how.is_whole {
+                store::<M, NP, true>(&t.store, column, &sums);
+            } else {
+                store::<M, NP, false>(&t.store, column, &sums);
+            }
         } else {
             const { assert!(M * NP * PANEL <= super::tile::MAX_SUMS) };
             let mut room = core::mem::MaybeUninit::<[i32; super::tile::MAX_SUMS]>::uninit();
@@ -106,16 +110,16 @@ unsafe fn spill<const M: usize, const NP: usize>(sums: &[[__m512i; NP]; M], to: 
     }
 }
 
-/// What turns rounded numbers into bytes.
+/// What turns rounded numbers into bytes; where they are `WHOLE`, the zero point is 0 and all bytes are within bounds.
 #[derive(Clone, Copy)]
-struct Bytes {
+struct Bytes<const WHOLE: bool> {
     zero: __m512i,
     low: __m512i,
     high: __m512i,
     order: __m512i,
 }
 
-impl Bytes {
+impl<const WHOLE: bool> Bytes<WHOLE> {
     #[inline(always)]
     unsafe fn new(r: &Requantize) -> Self {
         // SAFETY: the processor has AVX-512, as the caller promises.
@@ -134,20 +138,26 @@ impl Bytes {
     unsafe fn of(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
         // SAFETY: the processor has AVX-512, as the caller promises.
         unsafe {
-            let ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), self.zero);
-            let cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), self.zero);
+            let (mut ab, mut cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            if !WHOLE {
+                (ab, cd) = (_mm512_adds_epi16(ab, self.zero), _mm512_adds_epi16(cd, self.zero));
+            }
             let bytes = _mm512_permutexvar_epi32(self.order, _mm512_packus_epi16(ab, cd));
-            _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high)
+            if WHOLE { bytes } else { _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high) }
         }
     }
 }
 
 /// Stores a tile without residual.
 #[inline(always)]
-unsafe fn store<const M: usize, const NP: usize>(s: &Store<'_>, column: usize, sums: &[[__m512i; NP]; M]) {
+unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
+    s: &Store<'_>,
+    column: usize,
+    sums: &[[__m512i; NP]; M],
+) {
     // SAFETY: multipliers of the tile's panels, and its rows and columns, are there.
     unsafe {
-        let bytes = Bytes::new(&s.how.requantize);
+        let bytes = Bytes::<WHOLE>::new(&s.how.requantize);
         let multipliers: [_; NP] = core::array::from_fn(|j| _mm512_loadu_ps(s.multiplier.add(column + j * PANEL)));
         let round = |i: usize, j: usize| {
             if i >= M || j >= NP {
@@ -218,7 +228,7 @@ unsafe fn add_residual(s: &Store<'_>, column: usize, sums: *const i32, rows: usi
     // SAFETY: the tile's rows and `cols` columns are there, as the caller of `run` promises; past the columns nothing is
     // read or written.
     unsafe {
-        let bytes = Bytes::new(&how.requantize);
+        let bytes = Bytes::<false>::new(&how.requantize);
         for first in (0..panels).step_by(4) {
             let (group, first_column) = ((panels - first).min(4), column + first * PANEL);
             let cols = s.cols.saturating_sub(first_column).min(group * PANEL);

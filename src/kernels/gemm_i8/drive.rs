@@ -33,6 +33,8 @@ unsafe impl Sync for Product<'_> {}
 /// Whoever implements it promises that prepared segments are valid for reading the elements of the rows placed last, and
 /// that all of them together have as many quads as the product.
 pub(crate) trait Sights {
+    /// Rows of a tile that begins with `row`, at least one, and at most `high` and `left`.
+    fn tile(&mut self, row: usize, high: usize, left: usize) -> usize;
     /// Turns to `rows` rows from `row` on, no more than a tile has.
     fn place(&mut self, row: usize, rows: usize);
     /// Prepares segments from `begin` on, as many as there is room for.
@@ -58,12 +60,8 @@ impl GemmKernel {
 /// The product's addresses are valid as [`Product`] says, rows and panels are its own, nothing else touches the part's
 /// elements of y meanwhile, and the processor has the kernel's instruction set.
 pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mut S) {
-    let (rows, all) = (part.rows.len(), part.panels.len());
-    if rows == 0 || all == 0 {
-        return;
-    }
-    let tiles = p.kernel.tiles_for(rows, all);
-    let count = rows.div_ceil(tiles[0].by_rows.len());
+    let tiles = p.kernel.tiles_for(part.rows.len(), part.panels.len());
+    let high = tiles[0].by_rows.len();
     let panel_len = p.quads * PANEL * QUAD;
     let block = (WEIGHTS_BLOCK / panel_len.max(1)).max(1).next_multiple_of(tiles[0].panels);
     let mut offsets = [0; MAX_ROWS];
@@ -82,8 +80,8 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
         };
         // SAFETY: the rows are those of the part, as the caller promises.
         unsafe { tile.store.advance(row) };
-        for t in 0..count {
-            let rows = rows / count + usize::from(t < rows % count);
+        while row < part.rows.end {
+            let rows = sight.tile(row, high, part.rows.end - row);
             sight.place(row, rows);
             // SAFETY: as before.
             unsafe {

@@ -44,6 +44,8 @@ pub(crate) struct Store<'a> {
 /// What becomes of finished sums, the same for all tiles.
 pub(crate) struct How {
     pub(crate) requantize: Requantize,
+    /// Whether the zero point is 0 and the bounds are those of bytes.
+    pub(crate) is_whole: bool,
     pub(crate) residual: Residual,
     pub(crate) residual_pitch: usize,
     pub(crate) y_pitch: usize,
@@ -56,6 +58,7 @@ impl How {
         let none = Residual { scale: 0.0, zero: 0, inner: None };
         Self {
             requantize: epilogue.requantize,
+            is_whole: epilogue.requantize == Requantize { zero: 0, low: 0, high: 255 },
             residual: epilogue.residual.map_or(none, |(_, how)| how),
             residual_pitch: epilogue.residual.map_or(0, |(r, _)| r.pitch()),
             y_pitch: y.pitch(),
