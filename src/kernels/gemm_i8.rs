@@ -6,8 +6,10 @@
 
 mod drive;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod ymm;
 
 pub(crate) use drive::{Product, Sights, run_part};
 pub(crate) use tile::{How, Store};
@@ -19,6 +21,8 @@ use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { GemmKernel:
     #[cfg(target_arch = "x86_64")] avx512vnni;
+    #[cfg(target_arch = "x86_64")] avxvnni;
+    #[cfg(target_arch = "x86_64")] avx2;
     generic;
 }
 

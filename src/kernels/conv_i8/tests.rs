@@ -6,17 +6,13 @@ use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
 use super::{Conv, Shape, quads};
+use crate::gemm_i8::tests::kernels;
 use crate::gemm_i8::{GemmKernel, KERNELS, PANEL, QUAD};
 use crate::parallel::Backwards;
 use crate::test_epilogues::{Bytes, Ends, own_rows, random_weights};
 use crate::test_images::random_axis;
 use crate::window::Axis;
-use crate::{IsaSet, Parallel, SingleThread};
-
-/// Kernels that this processor can run.
-fn kernels() -> impl Iterator<Item = &'static GemmKernel> {
-    KERNELS.iter().copied().filter(|k| IsaSet::detect().contains(k.isa))
-}
+use crate::{Parallel, SingleThread};
 
 /// A convolution with its operands.
 struct Case {

@@ -96,7 +96,13 @@ unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, column: usize, su
 #[inline(always)]
 unsafe fn load<const NP: usize>(w: *const i8, panel: usize) -> [__m512i; NP] {
     // SAFETY: each panel has the quad, as the caller promises.
-    core::array::from_fn(|j| unsafe { _mm512_loadu_si512(w.add(j * panel).cast()) })
+    unsafe {
+        let mut weights = [_mm512_setzero_si512(); NP];
+        for (j, weights) in weights.iter_mut().enumerate() {
+            *weights = _mm512_loadu_si512(w.add(j * panel).cast());
+        }
+        weights
+    }
 }
 
 /// Writes the sums of one row after another.
@@ -158,31 +164,43 @@ unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
     // SAFETY: multipliers of the tile's panels, and its rows and columns, are there.
     unsafe {
         let bytes = Bytes::<WHOLE>::new(&s.how.requantize);
-        let multipliers: [_; NP] = core::array::from_fn(|j| _mm512_loadu_ps(s.multiplier.add(column + j * PANEL)));
-        let round = |i: usize, j: usize| {
-            if i >= M || j >= NP {
-                return _mm512_setzero_si512();
-            }
-            _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][j]), multipliers[j]))
-        };
         let (y, y_pitch, cols) = (s.y.add(column), s.how.y_pitch, s.cols - column);
-        let to = |i: usize| y.add(i * y_pitch);
+        // Rows that are not there fill the last vector.
+        let mut q = [[_mm512_setzero_si512(); 8]; 16];
+        for (i, row) in sums.iter().enumerate() {
+            for (j, sum) in row.iter().enumerate() {
+                let m = _mm512_loadu_ps(s.multiplier.add(column + j * PANEL));
+                q[i][j] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(*sum), m));
+            }
+        }
         // Vectors of four rows, of two, or of one are packed together.
         match NP {
             1 => {
                 let mask = mask(cols) as u16;
                 for g in 0..M.div_ceil(4) {
                     let i = 4 * g;
-                    let y = bytes.of([round(i, 0), round(i + 1, 0), round(i + 2, 0), round(i + 3, 0)]);
-                    _mm_mask_storeu_epi8(to(i).cast(), mask, _mm512_castsi512_si128(y));
+                    let row = bytes.of([q[i][0], q[i + 1][0], q[i + 2][0], q[i + 3][0]]);
+                    _mm_mask_storeu_epi8(y.add(i * y_pitch).cast(), mask, _mm512_castsi512_si128(row));
                     if i + 1 < M {
-                        _mm_mask_storeu_epi8(to(i + 1).cast(), mask, _mm512_extracti32x4_epi32::<1>(y));
+                        _mm_mask_storeu_epi8(
+                            y.add((i + 1) * y_pitch).cast(),
+                            mask,
+                            _mm512_extracti32x4_epi32::<1>(row),
+                        );
                     }
                     if i + 2 < M {
-                        _mm_mask_storeu_epi8(to(i + 2).cast(), mask, _mm512_extracti32x4_epi32::<2>(y));
+                        _mm_mask_storeu_epi8(
+                            y.add((i + 2) * y_pitch).cast(),
+                            mask,
+                            _mm512_extracti32x4_epi32::<2>(row),
+                        );
                     }
                     if i + 3 < M {
-                        _mm_mask_storeu_epi8(to(i + 3).cast(), mask, _mm512_extracti32x4_epi32::<3>(y));
+                        _mm_mask_storeu_epi8(
+                            y.add((i + 3) * y_pitch).cast(),
+                            mask,
+                            _mm512_extracti32x4_epi32::<3>(row),
+                        );
                     }
                 }
             }
@@ -190,24 +208,28 @@ unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
                 let mask = mask(cols) as u32;
                 for g in 0..M.div_ceil(2) {
                     let i = 2 * g;
-                    let y = bytes.of([round(i, 0), round(i, 1), round(i + 1, 0), round(i + 1, 1)]);
-                    _mm256_mask_storeu_epi8(to(i).cast(), mask, _mm512_castsi512_si256(y));
+                    let row = bytes.of([q[i][0], q[i][1], q[i + 1][0], q[i + 1][1]]);
+                    _mm256_mask_storeu_epi8(y.add(i * y_pitch).cast(), mask, _mm512_castsi512_si256(row));
                     if i + 1 < M {
-                        _mm256_mask_storeu_epi8(to(i + 1).cast(), mask, _mm512_extracti64x4_epi64::<1>(y));
+                        _mm256_mask_storeu_epi8(
+                            y.add((i + 1) * y_pitch).cast(),
+                            mask,
+                            _mm512_extracti64x4_epi64::<1>(row),
+                        );
                     }
                 }
             }
             _ => {
                 let first = mask(cols.min(NP * PANEL));
                 for i in 0..M {
-                    let y = bytes.of([round(i, 0), round(i, 1), round(i, 2), round(i, 3)]);
-                    _mm512_mask_storeu_epi8(to(i).cast(), first, y);
+                    let row = bytes.of([q[i][0], q[i][1], q[i][2], q[i][3]]);
+                    _mm512_mask_storeu_epi8(y.add(i * y_pitch).cast(), first, row);
                 }
                 if NP > 4 {
                     let second = mask(cols.saturating_sub(4 * PANEL));
                     for i in 0..M {
-                        let y = bytes.of([round(i, 4), round(i, 5), round(i, 6), round(i, 7)]);
-                        _mm512_mask_storeu_epi8(to(i).add(4 * PANEL).cast(), second, y);
+                        let row = bytes.of([q[i][4], q[i][5], q[i][6], q[i][7]]);
+                        _mm512_mask_storeu_epi8(y.add(i * y_pitch).add(4 * PANEL).cast(), second, row);
                     }
                 }
             }

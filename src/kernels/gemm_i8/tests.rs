@@ -11,8 +11,12 @@ use crate::test_epilogues::{Bytes, Ends, own_rows, random_weights};
 use crate::{IsaSet, Parallel, SingleThread};
 
 /// Kernels that this processor can run.
-fn kernels() -> impl Iterator<Item = &'static GemmKernel> {
-    KERNELS.iter().copied().filter(|k| IsaSet::detect().contains(k.isa))
+pub(crate) fn kernels() -> impl Iterator<Item = &'static GemmKernel> {
+    #[cfg(target_arch = "x86_64")]
+    let more = Some(&super::avxvnni::evex::KERNEL);
+    #[cfg(not(target_arch = "x86_64"))]
+    let more = None;
+    KERNELS.iter().copied().chain(more).filter(|k| IsaSet::detect().contains(k.isa))
 }
 
 struct Case {

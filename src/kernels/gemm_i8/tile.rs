@@ -1,6 +1,6 @@
 //! What micro-kernels work on: a tile of rows by columns, its weights in panels of 16 columns.
 
-use super::{PANEL, QUAD};
+use super::PANEL;
 use crate::requantize::{Epilogue, Requantize, Residual};
 use crate::sight::Segment;
 use crate::{Rows, RowsMut};
@@ -119,8 +119,10 @@ pub(crate) struct Tiles {
 /// They are valid for reading.
 #[inline(always)]
 pub(crate) unsafe fn tail_quad(x: *const u8, len: usize) -> i32 {
-    let mut quad = [0; QUAD];
-    // SAFETY: as the caller promises.
-    (0..len).for_each(|k| quad[k] = unsafe { x.add(k).read() });
-    i32::from_le_bytes(quad)
+    // SAFETY: as the caller promises. Each byte is read by itself: a loop would become a call.
+    unsafe {
+        let second = if len > 1 { x.add(1).read() } else { 0 };
+        let third = if len > 2 { x.add(2).read() } else { 0 };
+        i32::from_le_bytes([x.read(), second, third, 0])
+    }
 }

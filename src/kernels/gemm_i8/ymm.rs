@@ -1,0 +1,192 @@
+//! What kernels of 256-bit vectors share: sums to bytes, and tiles of instructions that multiply quads.
+
+use core::arch::x86_64::*;
+
+use super::tile::{How, MAX_SUMS, Store, Tile, tail_quad};
+use super::{PANEL, QUAD};
+use crate::requantize::Requantize;
+
+/// Columns of a vector.
+const LANES: usize = 8;
+
+/// An instruction that adds the products of four bytes and four weights to each sum.
+pub(super) trait Dot {
+    /// # Safety
+    /// The processor has it.
+    unsafe fn dot(sum: __m256i, x: __m256i, w: __m256i) -> __m256i;
+}
+
+/// `M` rows by `NP` panels: see [`super::tile::TileFn`].
+#[inline(always)]
+pub(super) unsafe fn run<D: Dot, const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut sums = [[[_mm256_setzero_si256(); 2]; NP]; M];
+        for (i, row) in sums.iter_mut().enumerate() {
+            for (j, sums) in row.iter_mut().enumerate() {
+                *sums = begin(t, column + j * PANEL, i, i * NP + j);
+            }
+        }
+        let mut w = w;
+        for s in 0..t.count {
+            let segment = t.segments.add(s);
+            let rows = (*segment).rows.cast::<[*const u8; M]>().read();
+            let (mut k, rest) = ((*segment).offset, (*segment).len % QUAD);
+            let end = k + (*segment).len - rest;
+            while k < end {
+                let mut x = [0; M];
+                for (quad, x) in x.iter_mut().zip(rows) {
+                    *quad = x.add(k).cast::<i32>().read_unaligned();
+                }
+                add::<D, M, NP>(&mut sums, x, w, t.panel);
+                w = w.wrapping_add(PANEL * QUAD);
+                k += QUAD;
+            }
+            if rest > 0 {
+                let mut x = [0; M];
+                for (quad, x) in x.iter_mut().zip(rows) {
+                    *quad = tail_quad(x.add(k), rest);
+                }
+                add::<D, M, NP>(&mut sums, x, w, t.panel);
+                w = w.wrapping_add(PANEL * QUAD);
+            }
+        }
+        const { assert!(M * NP * PANEL <= MAX_SUMS) };
+        let mut room = core::mem::MaybeUninit::<[i32; MAX_SUMS]>::uninit();
+        let to = if t.after.is_null() { room.as_mut_ptr().cast() } else { t.after };
+        for (i, row) in sums.iter().enumerate() {
+            for (j, sums) in row.iter().enumerate() {
+                let to = to.add((i * NP + j) * PANEL);
+                _mm256_storeu_si256(to.cast(), sums[0]);
+                _mm256_storeu_si256(to.add(LANES).cast(), sums[1]);
+            }
+        }
+        if t.after.is_null() {
+            store(&t.store, column, to, M, NP);
+        }
+    }
+}
+
+/// Adds a quad of each row times those of the panels.
+#[inline(always)]
+unsafe fn add<D: Dot, const M: usize, const NP: usize>(
+    sums: &mut [[[__m256i; 2]; NP]; M],
+    x: [i32; M],
+    w: *const i8,
+    panel: usize,
+) {
+    // SAFETY: each panel has the quad, as the caller promises.
+    unsafe {
+        let mut weights = [[_mm256_setzero_si256(); 2]; NP];
+        for (j, weights) in weights.iter_mut().enumerate() {
+            let w = w.add(j * panel).cast::<__m256i>();
+            *weights = [_mm256_loadu_si256(w), _mm256_loadu_si256(w.add(1))];
+        }
+        for (row, x) in sums.iter_mut().zip(x) {
+            let x = _mm256_set1_epi32(x);
+            for (sums, w) in row.iter_mut().zip(weights) {
+                sums[0] = D::dot(sums[0], x, w[0]);
+                sums[1] = D::dot(sums[1], x, w[1]);
+            }
+        }
+    }
+}
+
+/// The sums that a row begins with in a panel, which is the tile's `at`th piece.
+///
+/// # Safety
+/// As [`super::tile::TileFn`].
+#[inline(always)]
+pub(super) unsafe fn begin(t: &Tile<'_>, column: usize, row: usize, at: usize) -> [__m256i; 2] {
+    // SAFETY: `before` holds the tile's sums, there is a bias for its panels and an offset for its rows, where not null.
+    unsafe {
+        if !t.before.is_null() {
+            let before = t.before.add(at * PANEL);
+            return [_mm256_loadu_si256(before.cast()), _mm256_loadu_si256(before.add(LANES).cast())];
+        }
+        let bias = t.store.bias.add(column);
+        let offset = _mm256_set1_epi32(if t.offsets.is_null() { 0 } else { t.offsets.add(row).read() });
+        let (first, second) = (_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(LANES).cast()));
+        [_mm256_add_epi32(first, offset), _mm256_add_epi32(second, offset)]
+    }
+}
+
+/// Stores a tile whose sums lie row by row, panel by panel.
+///
+/// # Safety
+/// As [`super::tile::TileFn`].
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
+    let how = s.how;
+    // SAFETY: multipliers of the tile's panels are there, and its rows and columns below `cols`; past those nothing is
+    // read or written.
+    unsafe {
+        let Requantize { zero, low, high } = how.requantize;
+        let zero = _mm_set1_epi16(i16::from(zero));
+        let [low, high] = [low, high].map(|bound| _mm_set1_epi8(bound as i8));
+        for j in 0..panels {
+            let column = column + j * PANEL;
+            let cols = s.cols.saturating_sub(column).min(PANEL);
+            let m = s.multiplier.add(column);
+            let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
+            for i in 0..rows {
+                let sums = sums.add((i * panels + j) * PANEL);
+                let mut v = [sums, sums.add(LANES)].map(|sums| _mm256_cvtepi32_ps(_mm256_loadu_si256(sums.cast())));
+                v = [_mm256_mul_ps(v[0], m[0]), _mm256_mul_ps(v[1], m[1])];
+                if !s.residual.is_null() {
+                    let r = load(s.residual.add(i * how.residual_pitch + column), cols);
+                    v = [sum_of(how, v[0], r), sum_of(how, v[1], _mm_unpackhi_epi64(r, r))];
+                }
+                let q = v.map(|v| _mm256_cvtps_epi32(v));
+                let words = q.map(|q| _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256::<1>(q)));
+                let words = words.map(|words| _mm_adds_epi16(words, zero));
+                let y = _mm_min_epu8(_mm_max_epu8(_mm_packus_epi16(words[0], words[1]), low), high);
+                write(s.y.add(i * how.y_pitch + column), y, cols);
+            }
+        }
+    }
+}
+
+/// The first `count` bytes, and zeros.
+#[inline(always)]
+unsafe fn load(from: *const u8, count: usize) -> __m128i {
+    // SAFETY: so many bytes are there.
+    unsafe {
+        if count == PANEL {
+            return _mm_loadu_si128(from.cast());
+        }
+        let mut bytes = [0u8; PANEL];
+        core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count);
+        _mm_loadu_si128(bytes.as_ptr().cast())
+    }
+}
+
+/// Writes the first `count` bytes.
+#[inline(always)]
+unsafe fn write(to: *mut u8, y: __m128i, count: usize) {
+    // SAFETY: there is room for so many bytes.
+    unsafe {
+        if count == PANEL {
+            return _mm_storeu_si128(to.cast(), y);
+        }
+        let mut bytes = [0u8; PANEL];
+        _mm_storeu_si128(bytes.as_mut_ptr().cast(), y);
+        core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
+    }
+}
+
+/// What is to be rounded: scaled sums and the residuals in the lower half of `r`.
+#[inline(always)]
+unsafe fn sum_of(how: &How, mut v: __m256, r: __m128i) -> __m256 {
+    // SAFETY: the processor has AVX2, as the caller promises.
+    unsafe {
+        if let Some(inner) = &how.residual.inner {
+            let Requantize { zero, low, high } = inner.requantize;
+            let [low, high] = [low, high].map(|bound| _mm256_set1_epi32(i32::from(bound) - i32::from(zero)));
+            let q = _mm256_min_epi32(_mm256_max_epi32(_mm256_cvtps_epi32(v), low), high);
+            v = _mm256_mul_ps(_mm256_cvtepi32_ps(q), _mm256_set1_ps(inner.scale));
+        }
+        let r = _mm256_sub_epi32(_mm256_cvtepu8_epi32(r), _mm256_set1_epi32(i32::from(how.residual.zero)));
+        _mm256_add_ps(v, _mm256_mul_ps(_mm256_cvtepi32_ps(r), _mm256_set1_ps(how.residual.scale)))
+    }
+}
