@@ -52,6 +52,51 @@ pub struct Quantization {
     pub axis: Option<usize>,
 }
 
+impl Quantization {
+    /// Of a whole tensor.
+    pub fn whole(scale: f32, zero_point: i32) -> Self {
+        Self { scales: vec![scale], zero_points: vec![zero_point], axis: None }
+    }
+
+    /// That of what an operator makes of a tensor of the shape `from` by moving its elements; `None` where it does more
+    /// than that, or takes apart what has the same scale.
+    pub(crate) fn moved(&self, op: &Op, from: &[usize], to: &[usize]) -> Option<Self> {
+        let moves = matches!(op, Op::Reshape | Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast | Op::Copy);
+        let Some(axis) = self.axis else { return moves.then(|| self.clone()) };
+        let axis = match op {
+            Op::Transpose(permutation) => permutation.iter().position(|&p| p == axis)?,
+            Op::Reshape => {
+                let before: usize = from[..axis].iter().product();
+                let stays = |&i: &usize| to[i] == from[axis] && to[..i].iter().product::<usize>() == before;
+                (0..to.len()).find(stays)?
+            }
+            Op::Copy => axis,
+            _ => return None,
+        };
+        Some(Self { axis: Some(axis), ..self.clone() })
+    }
+
+    /// As weights that are multiplied by these positive factors, one, or one for each index of `axis`.
+    pub(crate) fn scaled(&self, factors: &[f64], axis: Option<usize>) -> Option<Self> {
+        if factors.iter().all(|&factor| factor == 1.0) {
+            return Some(self.clone());
+        }
+        let positive = factors.iter().all(|factor| *factor > 0.0 && factor.is_finite());
+        let (own, others) = (self.scales.len(), factors.len());
+        let count = own.max(others);
+        let agree = (own == 1 || self.axis == axis) || others == 1;
+        if !positive || !agree || [own, others].iter().any(|&n| n != 1 && n != count) {
+            return None;
+        }
+        let scale = |i: usize| (f64::from(self.scales[i.min(own - 1)]) * factors[i.min(others - 1)]) as f32;
+        Some(Self {
+            scales: (0..count).map(scale).collect(),
+            zero_points: (0..count).map(|i| self.zero_points[i.min(self.zero_points.len() - 1)]).collect(),
+            axis: if others == 1 { self.axis } else { axis },
+        })
+    }
+}
+
 /// An edge of the graph.
 #[derive(Clone, Debug)]
 pub struct Tensor {

@@ -8,8 +8,8 @@
 
 mod attention;
 mod channels;
-mod cone;
-mod constants;
+pub(crate) mod cone;
+pub(crate) mod constants;
 mod cut;
 mod flatten;
 mod fold_constants;
@@ -20,29 +20,29 @@ mod fuse_residual;
 mod gather_slice;
 mod global_pool;
 mod layout;
-mod math;
+pub(crate) mod math;
 mod merge_constants;
 mod merge_duplicates;
 mod merge_moves;
 mod name_functions;
 mod name_rows;
-mod patch;
+pub(crate) mod patch;
 mod remove_identity;
 mod scale_product;
-mod shapes;
+pub(crate) mod shapes;
 mod sink_broadcast;
 mod sink_reshape;
 mod sink_transpose;
 #[cfg(test)]
-mod tests;
-mod view;
+pub(crate) mod tests;
+pub(crate) mod view;
 
 use crate::graph::Graph;
 use patch::Patch;
 use view::View;
 
 /// Looks at one node.
-type Rule = fn(&View<'_>, usize) -> Option<Patch>;
+pub(crate) type Rule = fn(&View<'_>, usize) -> Option<Patch>;
 
 /// What moves or repeats elements without need goes.
 const MOVES: &[Rule] = &[
@@ -78,6 +78,11 @@ const FUSIONS: &[Rule] = &[
 
 /// Applies every rule until none applies any more.
 pub fn apply(graph: &mut Graph) {
+    apply_with(graph, &[]);
+}
+
+/// As [`apply`], with more rules, which go before the fusions.
+pub(crate) fn apply_with(graph: &mut Graph, more: &[Rule]) {
     patch::sweep_nodes(graph);
     // No model comes near this: it is there so that a defect of two rules that undo each other ends.
     let mut budget = 1000 + 100 * graph.nodes.len();
@@ -87,6 +92,7 @@ pub fn apply(graph: &mut Graph) {
         while budget > 0 && layout::improve(graph, &mut |candidate| settle(candidate, MOVES, &mut 100_000)) {
             budget -= 1;
         }
+        settle(graph, more, &mut budget);
         settle(graph, FUSIONS, &mut budget);
         if budget == before || budget == 0 {
             break;

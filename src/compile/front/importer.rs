@@ -480,7 +480,11 @@ impl<'m> Importer<'m> {
         check_shape(dtype, shape)?;
         if let Some(value) = self.constant_of(&op, inputs, dtype, shape) {
             let name = self.made_name();
-            return Ok(self.graph.constant(name, dtype, shape, value));
+            let first = inputs.first().copied().flatten().map(|id| self.graph.tensor(id));
+            let quantization = first.and_then(|x| x.quantization.as_ref()?.moved(&op, &x.shape, shape));
+            let id = self.graph.constant(name, dtype, shape, value);
+            self.graph.tensors[id.0].quantization = quantization;
+            return Ok(id);
         }
         let outputs = self.emit_many(op, inputs, &[Some((dtype, shape.to_vec()))])?;
         outputs[0].ok_or_else(|| Decline::broken("no output"))

@@ -13,6 +13,7 @@ mod activations;
 mod arithmetic;
 mod attention;
 mod bits;
+mod bytes;
 mod constants;
 mod contrib;
 mod convolution;
@@ -28,6 +29,7 @@ mod normalization;
 mod padding;
 mod pooling;
 mod products;
+mod qoperators;
 mod quantization;
 mod recurrent;
 mod reductions;
@@ -140,7 +142,8 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "PRelu", activations::prelu),
     ("", "Pad", padding::pad),
     ("", "Pow", arithmetic::pow),
-    ("", "QLinearMatMul", quantization::linear_mat_mul),
+    ("", "QLinearConv", qoperators::conv),
+    ("", "QLinearMatMul", qoperators::mat_mul),
     ("", "QuantizeLinear", quantization::quantize),
     ("", "RMSNormalization", layer_norms::rms),
     ("", "RNN", recurrent::recurrent),
@@ -199,6 +202,15 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("com.microsoft", "FastGelu", contrib::gelu),
     ("com.microsoft", "Gelu", contrib::gelu),
     ("com.microsoft", "MultiHeadAttention", attention::multi_head),
+    ("com.microsoft", "QGemm", qoperators::gemm),
+    ("com.microsoft", "QLinearAdd", qoperators::binary),
+    ("com.microsoft", "QLinearAveragePool", qoperators::pool),
+    ("com.microsoft", "QLinearConcat", qoperators::concat),
+    ("com.microsoft", "QLinearGlobalAveragePool", qoperators::pool),
+    ("com.microsoft", "QLinearLeakyRelu", qoperators::function),
+    ("com.microsoft", "QLinearMul", qoperators::binary),
+    ("com.microsoft", "QLinearSigmoid", qoperators::function),
+    ("com.microsoft", "QLinearSoftmax", qoperators::softmax),
     ("com.microsoft", "QuickGelu", contrib::quick_gelu),
     ("com.microsoft", "SimplifiedLayerNormalization", layer_norms::rms),
     ("com.microsoft", "SkipLayerNormalization", layer_norms::skip),

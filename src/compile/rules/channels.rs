@@ -115,19 +115,29 @@ fn bias(view: &View<'_>, i: usize, outputs: usize) -> Option<Vec<f64>> {
     }
 }
 
-/// A node with other weights and, unless all are 0, biases.
+/// A node with other weights and, unless all are 0, biases; `factor` is that of the output channels, as far as weights
+/// differ by it alone.
 fn with_weights(
     view: &View<'_>,
     i: usize,
     patch: &mut Patch,
     weights: &[f64],
     bias: &[f64],
+    factor: &[f64],
 ) -> Option<Vec<Option<TensorId>>> {
     let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
     let mut inputs = view.node(i).inputs.clone();
     inputs.resize(inputs.len().max(3), None);
     let old = view.graph().tensor(inputs[1]?);
-    inputs[1] = Some(patch.floats(&old.name, &old.shape, &single(weights)));
+    let changed = patch.floats(&old.name, &old.shape, &single(weights));
+    let axis = match view.node(i).op {
+        Op::Conv2d(_) => Some(0),
+        Op::DepthwiseConv2d(_) => Some(2),
+        Op::FullyConnected(_) => Some(1),
+        _ => None,
+    };
+    patch.set_quantization(changed, old.quantization.as_ref().and_then(|q| q.scaled(factor, axis)));
+    inputs[1] = Some(changed);
     let name = inputs[2].map_or(format!("{}.bias", old.name), |id| view.graph().tensor(id).name.clone());
     let needed = inputs[2].is_some() || bias.iter().any(|&v| v != 0.0);
     inputs[2] = needed.then(|| patch.floats(name, &[bias.len()], &single(bias)));
@@ -159,7 +169,7 @@ pub(super) fn into_producer(view: &View<'_>, i: usize) -> Option<Patch> {
     let values: Vec<f64> =
         values.iter().enumerate().map(|(k, &w)| f64::from(w) * at(&line.factor, output(k))).collect();
     let mut patch = Patch::removing(view, &[producer, i]);
-    let inputs = with_weights(view, producer, &mut patch, &values, &bias)?;
+    let inputs = with_weights(view, producer, &mut patch, &values, &bias, &line.factor)?;
     patch.node(&node.name, node.op.clone(), inputs, view.node(i).outputs.clone());
     Some(patch)
 }
@@ -182,7 +192,10 @@ pub(super) fn into_consumer(view: &View<'_>, i: usize) -> Option<Patch> {
     }
     let node = view.node(i);
     let mut patch = Patch::removing(view, &[i]);
-    let mut inputs = with_weights(view, i, &mut patch, &changed, &bias)?;
+    // A factor of input channels leaves no quantization, unless these are the output channels.
+    let unequal = line.factor.len() > 1 && !matches!(node.op, Op::DepthwiseConv2d(_));
+    let factor = if unequal { &[f64::NAN][..] } else { &line.factor[..] };
+    let mut inputs = with_weights(view, i, &mut patch, &changed, &bias, factor)?;
     inputs[0] = Some(line.x);
     patch.node(&node.name, node.op.clone(), inputs, node.outputs.clone());
     Some(patch)

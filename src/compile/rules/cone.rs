@@ -15,15 +15,15 @@ use crate::graph::{Node, Op, TensorId};
 const MAX_NODES: usize = 24;
 
 /// Nodes that make a tensor from `leaf` and constants. Nothing else reads what is between.
-pub(super) struct Cone {
+pub(crate) struct Cone {
     /// The tensor that all depends on.
-    pub(super) leaf: TensorId,
+    pub(crate) leaf: TensorId,
     /// The nodes in topological order; the last one makes the result.
-    pub(super) nodes: Vec<usize>,
+    pub(crate) nodes: Vec<usize>,
 }
 
 /// All cones that end with node `root`, from the largest to the smallest, of nodes that `admits` lets in.
-pub(super) fn ending_at(view: &View<'_>, root: usize, admits: impl Fn(usize) -> bool) -> Vec<Cone> {
+pub(crate) fn ending_at(view: &View<'_>, root: usize, admits: impl Fn(usize) -> bool) -> Vec<Cone> {
     let mut nodes = vec![root];
     let mut cones = Vec::new();
     if !admits(root) {
@@ -64,12 +64,12 @@ fn is_inside(view: &View<'_>, nodes: &[usize], next: usize) -> bool {
 
 impl Cone {
     /// Where the last node stands.
-    pub(super) fn root(&self) -> usize {
+    pub(crate) fn root(&self) -> usize {
         self.nodes.last().copied().unwrap_or_default()
     }
 
     /// What becomes of one row of the leaf, taken as the whole last dimension. Values are rows or single numbers.
-    pub(super) fn evaluate(&self, view: &View<'_>, x: &[f64]) -> Option<Vec<f64>> {
+    pub(crate) fn evaluate(&self, view: &View<'_>, x: &[f64]) -> Option<Vec<f64>> {
         let mut values: HashMap<TensorId, Vec<f64>> = HashMap::from([(self.leaf, x.to_vec())]);
         for &i in &self.nodes {
             let node = view.node(i);
@@ -136,7 +136,7 @@ fn reduce_row(kind: reduce::Kind, x: &[f64]) -> Option<f64> {
 }
 
 /// What `Normalize` makes of a row, its activation left out.
-pub(super) fn normalize_row(
+pub(crate) fn normalize_row(
     p: &normalize::Params,
     x: &[f64],
     scale: Option<&[f64]>,
@@ -151,7 +151,7 @@ pub(super) fn normalize_row(
 }
 
 /// Softmax of a row, or its logarithm.
-pub(super) fn softmax_row(x: &[f64], log: bool) -> Vec<f64> {
+pub(crate) fn softmax_row(x: &[f64], log: bool) -> Vec<f64> {
     let top = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = x.iter().map(|v| libm::exp(v - top)).sum();
     x.iter().map(|v| if log { v - top - libm::log(sum) } else { libm::exp(v - top) / sum }).collect()

@@ -29,7 +29,7 @@ fn gathered(bytes: &[u8], size: usize, shape: &[usize], offset: usize, strides: 
 }
 
 /// A transposed constant.
-pub(super) fn transposed(value: &Value, dtype: DType, shape: &[usize], perm: &[usize]) -> Value {
+pub(crate) fn transposed(value: &Value, dtype: DType, shape: &[usize], perm: &[usize]) -> Value {
     let steps: Vec<isize> = permuted(&strides(shape), perm).into_iter().map(|s| s as isize).collect();
     Value(gathered(&value.0, dtype.size(), &permuted(shape, perm), 0, &steps).into())
 }
@@ -101,7 +101,7 @@ fn elements(dtype: DType, numbers: &[f64]) -> Option<Value> {
 
 /// The value of a node's only output, if all its inputs are constant and it is one of the operators that move
 /// elements or compute them one by one.
-pub(super) fn evaluate(graph: &Graph, node: &Node) -> Option<Value> {
+pub(crate) fn evaluate(graph: &Graph, node: &Node) -> Option<Value> {
     let [Some(result)] = node.outputs[..] else { return None };
     let result = graph.tensor(result);
     let inputs: Vec<(&Tensor, &Value)> = node

@@ -1,10 +1,12 @@
 //! Flattening next to a fully connected layer: its constant weights are put in order instead of the data.
 
+use coulter_plan::DType;
+
 use super::constants;
 use super::patch::Patch;
 use super::shapes;
 use super::view::View;
-use crate::graph::{Op, TensorId, Value};
+use crate::graph::{Op, Quantization, TensorId, Value};
 
 /// fully connected(reshape(transpose x)) → fully connected(reshape x) with the rows of the weights permuted, where the
 /// transposition permutes what the reshape makes into the last dimension.
@@ -26,8 +28,10 @@ pub(super) fn before(view: &View<'_>, i: usize) -> Option<Patch> {
     let rows = [&view.shape(moved)[first..], &[*n]].concat();
     let back = [shapes::inverse(&inner), vec![inner.len()]].concat();
     let mut inputs = node.inputs.clone();
-    inputs[1] =
-        Some(constant(view, &mut patch, weights, constants::transposed(&value, view.dtype(weights), &rows, &back)));
+    let moved = constant(view, &mut patch, weights, constants::transposed(&value, view.dtype(weights), &rows, &back));
+    let quantization = view.graph().tensor(weights).quantization.clone();
+    patch.set_quantization(moved, quantization.filter(|q| q.axis != Some(0)));
+    inputs[1] = Some(moved);
     let tensor = view.graph().tensor(flat);
     let unmoved = patch.tensor(format!("{}.unmoved", tensor.name), tensor.dtype, &tensor.shape);
     patch.helper(&view.node(reshape).name, Op::Reshape, vec![Some(x)], unmoved, &[]);
@@ -61,13 +65,36 @@ pub(super) fn after(view: &View<'_>, i: usize) -> Option<Patch> {
         let shape = [&outer[..], columns].concat();
         let perm: Vec<usize> = (0..outer.len()).chain(inner.iter().map(|p| p + outer.len())).collect();
         let value = constants::transposed(&value, view.dtype(id), &shape, &perm);
-        inputs[if outer.is_empty() { 2 } else { 1 }] = Some(constant(view, &mut patch, id, value));
+        let moved = constant(view, &mut patch, id, value);
+        if !outer.is_empty() {
+            patch.set_quantization(moved, with_columns(view, id, columns, &inner));
+        }
+        inputs[if outer.is_empty() { 2 } else { 1 }] = Some(moved);
     }
     let tensor = view.graph().tensor(flat);
     let computed = patch.tensor(format!("{}.moved", tensor.name), tensor.dtype, &tensor.shape);
     patch.node(&node.name, node.op.clone(), inputs, vec![Some(computed)]);
     patch.helper(&node.name, Op::Reshape, vec![Some(computed)], view.output(i)?, &view.node(i).onnx_nodes);
     Some(patch)
+}
+
+/// The quantization of a matrix after its columns, an index of so many dimensions, were permuted.
+fn with_columns(view: &View<'_>, id: TensorId, columns: &[usize], perm: &[usize]) -> Option<Quantization> {
+    let mut quantization = view.graph().tensor(id).quantization.clone()?;
+    if quantization.axis.is_none() {
+        return Some(quantization);
+    }
+    let places: Vec<f32> = (0..columns.iter().product::<usize>()).map(|c| c as f32).collect();
+    let places = constants::transposed(&Value::from_f32(&places), DType::F32, columns, perm).to_f32();
+    let order: Vec<usize> = places.into_iter().map(|c| c as usize).collect();
+    if quantization.axis != Some(1) || quantization.scales.len() != order.len() {
+        return None;
+    }
+    quantization.scales = shapes::permuted(&quantization.scales, &order);
+    if quantization.zero_points.len() == order.len() {
+        quantization.zero_points = shapes::permuted(&quantization.zero_points, &order);
+    }
+    Some(quantization)
 }
 
 /// Another constant in place of `id`.

@@ -30,6 +30,9 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     }
     let mut patch = Patch::removing(view, &[i]).because("computed at compile time");
     let constant = patch.constant(&tensor.name, tensor.dtype, &tensor.shape, value);
+    let first = view.graph().tensor(view.input(i, 0)?);
+    let quantization = first.quantization.as_ref();
+    patch.set_quantization(constant, quantization.and_then(|q| q.moved(&node.op, &first.shape, &tensor.shape)));
     patch.alias(result, constant);
     Some(patch)
 }

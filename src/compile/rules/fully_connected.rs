@@ -22,7 +22,10 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
             return None;
         }
         let values: Vec<f32> = values.iter().map(|v| v * p.alpha).collect();
-        let weights = patch.floats(&view.graph().tensor(b).name, &[k, n], &values);
+        let old = view.graph().tensor(b);
+        let weights = patch.floats(&old.name, &[k, n], &values);
+        let moved = old.quantization.as_ref().and_then(|q| q.moved(&Op::Reshape, &old.shape, &[k, n]));
+        patch.set_quantization(weights, moved.and_then(|q| q.scaled(&[f64::from(p.alpha)], None)));
         patch.node(&node.name, op, vec![Some(a), Some(weights)], node.outputs.clone());
         return Some(patch);
     }

@@ -119,7 +119,12 @@ fn turned(view: &View<'_>, i: usize, perm: &[usize]) -> Option<Turned> {
     let last_stays = perm.last() == Some(&rank.checked_sub(1)?);
     let (op, inputs) = match &node.op {
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast | Op::Broadcast => (node.op.clone(), all()),
-        Op::Softmax(_) | Op::Normalize(_) if last_stays => (node.op.clone(), first()),
+        Op::Dequantize(_) | Op::QBinary(_) => (node.op.clone(), all()),
+        Op::Quantize(_) if last_stays || view.shape(view.input(i, 0)?) == view.shape(result) => {
+            (node.op.clone(), all())
+        }
+        Op::Table if last_stays || view.shape(view.input(i, 1)?).len() == 1 => (node.op.clone(), first()),
+        Op::Softmax(_) | Op::Normalize(_) | Op::QSoftmax(_) if last_stays => (node.op.clone(), first()),
         Op::FullyConnected(_) if last_stays => {
             let turns = |k: usize| (k == 0 || k == 3) && node.inputs[k].is_some();
             (node.op.clone(), (0..count).map(|k| turns(k).then(|| perm.to_vec())).collect())

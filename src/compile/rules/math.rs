@@ -4,7 +4,7 @@ use coulter_plan::ops::binary::Kind as BinaryKind;
 use coulter_plan::{Activation, ActivationKind as K};
 
 /// f(x)
-pub(super) fn activation(f: Activation, x: f64) -> f64 {
+pub(crate) fn activation(f: Activation, x: f64) -> f64 {
     let (a, b) = (f64::from(f.a), f64::from(f.b));
     let sigmoid = |x: f64| 1.0 / (1.0 + libm::exp(-x));
     // A loss-free logarithm of 1 + eˣ at both ends.
@@ -63,7 +63,7 @@ pub(super) fn activation(f: Activation, x: f64) -> f64 {
 }
 
 /// Whether [`activation`] knows the function.
-pub(super) fn knows(kind: K) -> bool {
+pub(crate) fn knows(kind: K) -> bool {
     (kind as u32) <= K::Shrink as u32
 }
 
@@ -77,7 +77,7 @@ fn at_least(x: f64, bound: f64, above: f64, below: f64) -> f64 {
 }
 
 /// a ∘ b; truth values are 0 and 1. Arithmetic is that of real numbers.
-pub(super) fn binary(kind: BinaryKind, a: f64, b: f64) -> f64 {
+pub(crate) fn binary(kind: BinaryKind, a: f64, b: f64) -> f64 {
     let truth = |holds: bool| f64::from(u8::from(holds));
     match kind {
         BinaryKind::Add => a + b,

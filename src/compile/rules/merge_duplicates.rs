@@ -23,6 +23,11 @@ fn alike(view: &View<'_>, a: &Node, b: &Node) -> bool {
         (Op::Reduce(p), Op::Reduce(q)) => p == q,
         (Op::Pad(p), Op::Pad(q)) => p == q,
         (Op::Gather(p), Op::Gather(q)) => p == q,
+        (Op::Concat(p), Op::Concat(q)) => p == q,
+        (Op::Table, Op::Table) => true,
+        (Op::Quantize(p), Op::Quantize(q)) => p == q,
+        (Op::Dequantize(p), Op::Dequantize(q)) => p == q,
+        (Op::QPool2d(p), Op::QPool2d(q)) => p == q,
         _ => false,
     };
     let ([Some(y)], [Some(z)]) = (&a.outputs[..], &b.outputs[..]) else { return false };

@@ -6,10 +6,10 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use coulter_plan::DType;
 
 use super::view::View;
-use crate::graph::{Graph, Node, Op, Tensor, TensorId, Value};
+use crate::graph::{Graph, Node, Op, Quantization, Tensor, TensorId, Value};
 
 /// What to change: nodes go, others come in their place, readers turn to other tensors.
-pub(super) struct Patch {
+pub(crate) struct Patch {
     first: usize,
     tensors: Vec<Tensor>,
     nodes: Vec<(Option<usize>, Node)>,
@@ -21,7 +21,7 @@ pub(super) struct Patch {
 
 impl Patch {
     /// Changes nothing yet but takes these nodes away. Nodes that are read no more afterwards go by themselves.
-    pub(super) fn removing(view: &View<'_>, nodes: &[usize]) -> Self {
+    pub(crate) fn removing(view: &View<'_>, nodes: &[usize]) -> Self {
         Self {
             first: view.graph().tensors.len(),
             tensors: Vec::new(),
@@ -34,13 +34,13 @@ impl Patch {
     }
 
     /// Says what became of the ONNX nodes when no new node does their work.
-    pub(super) fn because(mut self, reason: &'static str) -> Self {
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
         self.reason = reason;
         self
     }
 
     /// A new tensor.
-    pub(super) fn tensor(&mut self, name: impl Into<String>, dtype: DType, shape: &[usize]) -> TensorId {
+    pub(crate) fn tensor(&mut self, name: impl Into<String>, dtype: DType, shape: &[usize]) -> TensorId {
         self.tensors.push(Tensor {
             name: name.into(),
             dtype,
@@ -53,7 +53,7 @@ impl Patch {
     }
 
     /// A new constant.
-    pub(super) fn constant(
+    pub(crate) fn constant(
         &mut self,
         name: impl Into<String>,
         dtype: DType,
@@ -66,17 +66,22 @@ impl Patch {
     }
 
     /// A new f32 constant.
-    pub(super) fn floats(&mut self, name: impl Into<String>, shape: &[usize], values: &[f32]) -> TensorId {
+    pub(crate) fn floats(&mut self, name: impl Into<String>, shape: &[usize], values: &[f32]) -> TensorId {
         self.constant(name, DType::F32, shape, Value::from_f32(values))
     }
 
+    /// Says how a new tensor is quantized.
+    pub(crate) fn set_quantization(&mut self, id: TensorId, quantization: Option<Quantization>) {
+        self.tensors[id.0 - self.first].quantization = quantization;
+    }
+
     /// Says where a new tensor comes from.
-    pub(super) fn set_origin(&mut self, id: TensorId, origin: Option<(String, Vec<usize>)>) {
+    pub(crate) fn set_origin(&mut self, id: TensorId, origin: Option<(String, Vec<usize>)>) {
         self.tensors[id.0 - self.first].origin = origin;
     }
 
     /// A new node that helps another. Its ONNX nodes are those that the caller names.
-    pub(super) fn helper(
+    pub(crate) fn helper(
         &mut self,
         name: &str,
         op: Op,
@@ -89,24 +94,24 @@ impl Patch {
     }
 
     /// A new node that stands where node `place` stood, as far as its operands allow.
-    pub(super) fn node_at(&mut self, place: usize, node: Node) {
+    pub(crate) fn node_at(&mut self, place: usize, node: Node) {
         self.nodes.push((Some(place), node));
     }
 
     /// The new node that does the work of all that goes.
-    pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<Option<TensorId>>, outputs: Vec<Option<TensorId>>) {
+    pub(crate) fn node(&mut self, name: &str, op: Op, inputs: Vec<Option<TensorId>>, outputs: Vec<Option<TensorId>>) {
         self.heir = Some(self.nodes.len());
         self.nodes.push((None, Node { name: name.to_string(), op, inputs, outputs, onnx_nodes: Vec::new() }));
     }
 
     /// Readers of `old`, and graph outputs, take `new`, which has the same elements, type and shape.
-    pub(super) fn alias(&mut self, old: TensorId, new: TensorId) {
+    pub(crate) fn alias(&mut self, old: TensorId, new: TensorId) {
         self.aliases.push((old, new));
     }
 }
 
 /// A node computes something else: other operator, other inputs, same outputs.
-pub(super) fn replace(view: &View<'_>, i: usize, op: Op, inputs: Vec<Option<TensorId>>) -> Patch {
+pub(crate) fn replace(view: &View<'_>, i: usize, op: Op, inputs: Vec<Option<TensorId>>) -> Patch {
     let node = view.node(i);
     let mut patch = Patch::removing(view, &[i]);
     patch.node(&node.name, op, inputs, node.outputs.clone());
@@ -114,10 +119,10 @@ pub(super) fn replace(view: &View<'_>, i: usize, op: Op, inputs: Vec<Option<Tens
 }
 
 /// A node gives what `source` is already. A graph output keeps a tensor of its own where `source` cannot be one.
-pub(super) fn forward(view: &View<'_>, i: usize, source: TensorId, reason: &'static str) -> Option<Patch> {
+pub(crate) fn forward(view: &View<'_>, i: usize, source: TensorId, reason: &'static str) -> Option<Patch> {
     let result = view.output(i)?;
     let (from, to) = (view.graph().tensor(source), view.graph().tensor(result));
-    if (from.dtype, &from.shape, &from.quantization) != (to.dtype, &to.shape, &to.quantization) {
+    if (from.dtype, &from.shape) != (to.dtype, &to.shape) {
         return None;
     }
     let source_is_free = view.maker(source).is_some() && !view.is_output(source);
@@ -132,7 +137,7 @@ pub(super) fn forward(view: &View<'_>, i: usize, source: TensorId, reason: &'sta
 
 /// Makes the change. Names of ONNX nodes pass from what goes to the node that does their work, else to the list of
 /// folded ones.
-pub(super) fn apply(graph: &mut Graph, patch: Patch) {
+pub(crate) fn apply(graph: &mut Graph, patch: Patch) {
     graph.tensors.extend(patch.tensors);
     let place = patch.removed.iter().copied().max().unwrap_or(graph.nodes.len());
     let mut dead = Vec::new();
@@ -236,7 +241,7 @@ fn pass_names_on(
 }
 
 /// Takes away nodes that no graph output needs.
-pub(super) fn sweep_nodes(graph: &mut Graph) {
+pub(crate) fn sweep_nodes(graph: &mut Graph) {
     let nothing = Patch {
         first: graph.tensors.len(),
         tensors: Vec::new(),
@@ -250,7 +255,7 @@ pub(super) fn sweep_nodes(graph: &mut Graph) {
 }
 
 /// Takes away tensors that nothing refers to, and numbers the others anew in the same order.
-pub(super) fn sweep_tensors(graph: &mut Graph) {
+pub(crate) fn sweep_tensors(graph: &mut Graph) {
     let mut used = vec![false; graph.tensors.len()];
     let operands = graph.nodes.iter().flat_map(|node| node.inputs.iter().chain(&node.outputs).flatten());
     let ends = graph.inputs.iter().chain(&graph.outputs).map(|(_, id)| id);

@@ -1,7 +1,7 @@
 //! Arithmetic of shapes and permutations.
 
 /// Row-major strides, in elements.
-pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
+pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for i in (1..shape.len()).rev() {
         strides[i - 1] = strides[i] * shape[i];
@@ -10,12 +10,12 @@ pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
 }
 
 /// Entry `perm[i]` of `values` at place `i`.
-pub(super) fn permuted<T: Clone>(values: &[T], perm: &[usize]) -> Vec<T> {
+pub(crate) fn permuted<T: Clone>(values: &[T], perm: &[usize]) -> Vec<T> {
     perm.iter().map(|&p| values[p].clone()).collect()
 }
 
 /// The permutation that undoes `perm`.
-pub(super) fn inverse(perm: &[usize]) -> Vec<usize> {
+pub(crate) fn inverse(perm: &[usize]) -> Vec<usize> {
     let mut inverse = vec![0; perm.len()];
     for (i, &p) in perm.iter().enumerate() {
         inverse[p] = i;
@@ -24,29 +24,29 @@ pub(super) fn inverse(perm: &[usize]) -> Vec<usize> {
 }
 
 /// Transposing by `first`, then by `second`, is transposing by this.
-pub(super) fn composed(first: &[usize], second: &[usize]) -> Vec<usize> {
+pub(crate) fn composed(first: &[usize], second: &[usize]) -> Vec<usize> {
     permuted(first, second)
 }
 
 /// Whether every dimension stays where it is.
-pub(super) fn is_identity(perm: &[usize]) -> bool {
+pub(crate) fn is_identity(perm: &[usize]) -> bool {
     perm.iter().enumerate().all(|(i, &p)| i == p)
 }
 
 /// Whether transposing a tensor of this shape leaves its elements in their order: only dimensions of 1 move.
-pub(super) fn keeps_order(shape: &[usize], perm: &[usize]) -> bool {
+pub(crate) fn keeps_order(shape: &[usize], perm: &[usize]) -> bool {
     let moved: Vec<usize> = perm.iter().copied().filter(|&p| shape[p] != 1).collect();
     moved.is_sorted() || shape.contains(&0)
 }
 
 /// Where a tensor comes from after it was transposed.
-pub(super) fn moved_origin(origin: Option<&(String, Vec<usize>)>, perm: &[usize]) -> Option<(String, Vec<usize>)> {
+pub(crate) fn moved_origin(origin: Option<&(String, Vec<usize>)>, perm: &[usize]) -> Option<(String, Vec<usize>)> {
     let (name, first) = origin?;
     (first.len() == perm.len()).then(|| (name.clone(), composed(first, perm)))
 }
 
 /// The shape that tensors of these shapes, of equal rank, broadcast to.
-pub(super) fn broadcast<'a>(shapes: impl IntoIterator<Item = &'a [usize]>) -> Option<Vec<usize>> {
+pub(crate) fn broadcast<'a>(shapes: impl IntoIterator<Item = &'a [usize]>) -> Option<Vec<usize>> {
     let mut shapes = shapes.into_iter();
     let mut result = shapes.next()?.to_vec();
     for shape in shapes {
@@ -67,7 +67,7 @@ pub(super) fn broadcast<'a>(shapes: impl IntoIterator<Item = &'a [usize]>) -> Op
 
 /// Runs of dimensions on both sides of a reshape that hold the same elements, dimensions of 1 left out:
 /// for each, the dimensions before and after. `None` where there are no elements.
-pub(super) fn matching_runs(before: &[usize], after: &[usize]) -> Option<Vec<(Vec<usize>, Vec<usize>)>> {
+pub(crate) fn matching_runs(before: &[usize], after: &[usize]) -> Option<Vec<(Vec<usize>, Vec<usize>)>> {
     if before.contains(&0) || before.iter().product::<usize>() != after.iter().product::<usize>() {
         return None;
     }
@@ -95,7 +95,7 @@ pub(super) fn matching_runs(before: &[usize], after: &[usize]) -> Option<Vec<(Ve
 
 /// If `before` is reshaped to `after`, the permutation of `after` that goes with the permutation `perm` of `before`:
 /// reshaping the transposed tensor to `after`, so permuted, gives the transposed result.
-pub(super) fn carried(before: &[usize], after: &[usize], perm: &[usize]) -> Option<Vec<usize>> {
+pub(crate) fn carried(before: &[usize], after: &[usize], perm: &[usize]) -> Option<Vec<usize>> {
     let runs = matching_runs(before, after)?;
     let mut order: Vec<usize> = perm.iter().copied().filter(|&p| before[p] != 1).collect();
     let mut result = Vec::with_capacity(after.len());

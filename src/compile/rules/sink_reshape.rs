@@ -22,8 +22,12 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     let result = view.graph().tensor(view.output(i)?);
     let mut shape = from.to_vec();
     match &mut op {
-        Op::Unary(_) | Op::Cast => inputs[0] = Some(source(view, view.input(i, 0)?)?),
-        Op::Binary(_) if result.shape == to => {
+        Op::Unary(_) | Op::Cast | Op::Dequantize(_) => inputs[0] = Some(source(view, view.input(i, 0)?)?),
+        Op::Quantize(_) if result.shape == to => inputs[0] = Some(source(view, view.input(i, 0)?)?),
+        Op::Table if from.last() == to.last() || view.shape(view.input(i, 1)?).len() == 1 => {
+            inputs[0] = Some(source(view, view.input(i, 0)?)?);
+        }
+        Op::Binary(_) | Op::QBinary(_) if result.shape == to => {
             for id in inputs.iter_mut().flatten() {
                 *id = aligned(view, &mut patch, *id, from, to)?;
             }

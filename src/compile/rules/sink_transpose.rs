@@ -16,11 +16,15 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
         Op::Slice { start, step } => return slice(view, i, start, step),
         _ => {}
     }
-    if !matches!(node.op, Op::Unary(_) | Op::Binary(_) | Op::Cast) {
-        return None;
-    }
     let result = view.output(i)?;
-    let operands: Vec<TensorId> = node.inputs.iter().copied().collect::<Option<_>>()?;
+    let mut operands: Vec<TensorId> = node.inputs.iter().copied().collect::<Option<_>>()?;
+    let mut others = Vec::new();
+    match node.op {
+        Op::Unary(_) | Op::Binary(_) | Op::QBinary(_) | Op::Cast | Op::Dequantize(_) => {}
+        Op::Quantize(_) if view.shape(operands[0]) == view.shape(result) => {}
+        Op::Table if view.shape(*operands.get(1)?).len() == 1 => others = operands.split_off(1),
+        _ => return None,
+    }
     let (perm, moving) = operands.iter().find_map(|&id| Some((transposition(view, id)?.0, view.maker(id)?)))?;
     let back = shapes::inverse(perm);
     let mut patch = Patch::removing(view, &[i]);
@@ -40,6 +44,7 @@ pub(super) fn rule(view: &View<'_>, i: usize) -> Option<Patch> {
     if view.len(result) > moved {
         return None;
     }
+    inputs.extend(others.into_iter().map(Some));
     let tensor = view.graph().tensor(result);
     let shape = shapes::permuted(&tensor.shape, &back);
     let computed = patch.tensor(format!("{}.moved", tensor.name), tensor.dtype, &shape);

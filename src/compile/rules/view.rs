@@ -5,7 +5,7 @@ use coulter_plan::{Activation, DType};
 use crate::graph::{Graph, Node, Op, TensorId};
 
 /// A graph that does not change while a rule looks at it.
-pub(super) struct View<'g> {
+pub(crate) struct View<'g> {
     graph: &'g Graph,
     makers: Vec<Option<usize>>,
     readers: Vec<Vec<usize>>,
@@ -15,7 +15,7 @@ pub(super) struct View<'g> {
 
 impl<'g> View<'g> {
     /// Walks the edges once.
-    pub(super) fn new(graph: &'g Graph) -> Self {
+    pub(crate) fn new(graph: &'g Graph) -> Self {
         let count = graph.tensors.len();
         let mut view = View {
             graph,
@@ -42,43 +42,42 @@ impl<'g> View<'g> {
     }
 
     /// The graph itself.
-    pub(super) fn graph(&self) -> &'g Graph {
+    pub(crate) fn graph(&self) -> &'g Graph {
         self.graph
     }
 
     /// The node at this place.
-    pub(super) fn node(&self, i: usize) -> &'g Node {
+    pub(crate) fn node(&self, i: usize) -> &'g Node {
         &self.graph.nodes[i]
     }
 
     /// Dimensions of a tensor.
-    pub(super) fn shape(&self, id: TensorId) -> &'g [usize] {
+    pub(crate) fn shape(&self, id: TensorId) -> &'g [usize] {
         &self.graph.tensor(id).shape
     }
 
     /// Number of elements of a tensor.
-    pub(super) fn len(&self, id: TensorId) -> usize {
+    pub(crate) fn len(&self, id: TensorId) -> usize {
         self.graph.tensor(id).len()
     }
 
     /// Element type of a tensor.
-    pub(super) fn dtype(&self, id: TensorId) -> DType {
+    pub(crate) fn dtype(&self, id: TensorId) -> DType {
         self.graph.tensor(id).dtype
     }
 
-    /// Whether a tensor is f32 and real numbers are all there is to it.
-    pub(super) fn is_plain_f32(&self, id: TensorId) -> bool {
-        let tensor = self.graph.tensor(id);
-        tensor.dtype == DType::F32 && tensor.quantization.is_none()
+    /// Whether a tensor is f32.
+    pub(crate) fn is_plain_f32(&self, id: TensorId) -> bool {
+        self.dtype(id) == DType::F32
     }
 
     /// Input `k` of a node, if it is there.
-    pub(super) fn input(&self, node: usize, k: usize) -> Option<TensorId> {
+    pub(crate) fn input(&self, node: usize, k: usize) -> Option<TensorId> {
         self.node(node).inputs.get(k).copied().flatten()
     }
 
     /// The output of a node that has just one.
-    pub(super) fn output(&self, node: usize) -> Option<TensorId> {
+    pub(crate) fn output(&self, node: usize) -> Option<TensorId> {
         match self.node(node).outputs[..] {
             [only] => only,
             _ => None,
@@ -86,62 +85,62 @@ impl<'g> View<'g> {
     }
 
     /// Where the node that makes a tensor stands.
-    pub(super) fn maker(&self, id: TensorId) -> Option<usize> {
+    pub(crate) fn maker(&self, id: TensorId) -> Option<usize> {
         self.makers[id.0]
     }
 
     /// The nodes that read a tensor.
-    pub(super) fn readers(&self, id: TensorId) -> &[usize] {
+    pub(crate) fn readers(&self, id: TensorId) -> &[usize] {
         &self.readers[id.0]
     }
 
     /// Whether a tensor leaves the graph.
-    pub(super) fn is_output(&self, id: TensorId) -> bool {
+    pub(crate) fn is_output(&self, id: TensorId) -> bool {
         self.outputs[id.0]
     }
 
     /// Whether a tensor is constant.
-    pub(super) fn is_constant(&self, id: TensorId) -> bool {
+    pub(crate) fn is_constant(&self, id: TensorId) -> bool {
         self.graph.tensor(id).value.is_some()
     }
 
     /// Whether a computed tensor is read in one place only and does not leave the graph.
-    pub(super) fn is_private(&self, id: TensorId) -> bool {
+    pub(crate) fn is_private(&self, id: TensorId) -> bool {
         self.uses[id.0] == 1 && !self.outputs[id.0]
     }
 
     /// The maker of a tensor that nothing else reads: the two may become one.
-    pub(super) fn private_maker(&self, id: TensorId) -> Option<usize> {
+    pub(crate) fn private_maker(&self, id: TensorId) -> Option<usize> {
         self.maker(id).filter(|_| self.is_private(id))
     }
 
     /// Elements of an f32 constant.
-    pub(super) fn floats(&self, id: TensorId) -> Option<Vec<f32>> {
+    pub(crate) fn floats(&self, id: TensorId) -> Option<Vec<f32>> {
         let tensor = self.graph.tensor(id);
         tensor.value.as_ref().filter(|_| self.is_plain_f32(id)).map(|value| value.to_f32())
     }
 
     /// Elements of an f32 constant that varies along its last dimension only, or not at all.
-    pub(super) fn row(&self, id: TensorId) -> Option<Vec<f32>> {
+    pub(crate) fn row(&self, id: TensorId) -> Option<Vec<f32>> {
         let shape = self.shape(id);
         let is_row = shape.iter().rev().skip(1).all(|&dim| dim == 1);
         if is_row && self.is_constant(id) { self.floats(id) } else { None }
     }
 
     /// The element of an f32 constant of one element.
-    pub(super) fn scalar(&self, id: TensorId) -> Option<f32> {
+    pub(crate) fn scalar(&self, id: TensorId) -> Option<f32> {
         if self.len(id) == 1 { self.floats(id)?.first().copied() } else { None }
     }
 }
 
 impl Op {
     /// The function that the operator applies at its end, where it can.
-    pub(super) fn activation(&self) -> Option<Activation> {
+    pub(crate) fn activation(&self) -> Option<Activation> {
         self.clone().activation_mut().copied()
     }
 
     /// Where that function stands.
-    pub(super) fn activation_mut(&mut self) -> Option<&mut Activation> {
+    pub(crate) fn activation_mut(&mut self) -> Option<&mut Activation> {
         match self {
             Op::Conv2d(p) => Some(&mut p.activation),
             Op::DepthwiseConv2d(p) => Some(&mut p.activation),

@@ -1,10 +1,12 @@
-//! QuantizeLinear and its kin, out of exact steps in floating point: 8- and 16-bit integers, and the sums of their
-//! products as far as they are kept below 2^24, are whole numbers of f32.
+//! QuantizeLinear and its kin. Where scale and zero point are constants of a whole tensor, bytes stay bytes; else exact
+//! steps in floating point do it: 8- and 16-bit integers, and the sums of their products as far as they are kept below
+//! 2^24, are whole numbers of f32.
 
 use coulter_plan::ops::binary::Kind;
 use coulter_plan::ops::reduce;
 use coulter_plan::{ActivationKind, DType};
 
+use super::bytes;
 use super::products::product;
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
@@ -87,6 +89,11 @@ pub(super) fn quantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Impo
         }
     };
     let x = importer.cast(x, DType::F32)?;
+    if let Some(whole) = bytes::known(importer, node.input(1)?, zero_point, dtype)
+        && !importer.is_constant(x)
+    {
+        return one(bytes::quantized(importer, x, whole, dtype)?);
+    }
     let scale = importer.cast(node.input(1)?, DType::F32)?;
     let scale = spread(importer, node, scale, &shape)?;
     let zero_point = zero_point.map(|z| spread(importer, node, z, &shape)).transpose()?;
@@ -99,6 +106,10 @@ pub(super) fn dequantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Im
     let x = node.input(0)?;
     let shape = importer.shape(x);
     let dtype = importer.dtype(node.input(1)?);
+    let known = bytes::operand(importer, node, [0, 1, 2], node.int_or("axis", 1)?)?;
+    if let Some(y) = known {
+        return one(y);
+    }
     let difference = match node.optional(2) {
         Some(zero_point) => {
             let zero_point = spread(importer, node, zero_point, &shape)?;
