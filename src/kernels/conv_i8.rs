@@ -4,9 +4,11 @@
 //! C/groups rounded up to 4: see [`gemm_i8`](crate::gemm_i8), whose arithmetic holds and whose micro-kernels do the work.
 //! Padding counts as elements that are `x_zero`.
 
+mod patch;
 #[cfg(test)]
 mod tests;
 
+use self::patch::{Layout, PatchSight};
 pub use crate::conv_f32::Shape;
 use crate::gemm_f32::{Part, split};
 use crate::gemm_i8::{Gemm, GemmKernel, How, PANEL, Product, QUAD, Sights, Store, run_part};
@@ -71,6 +73,8 @@ impl Sights for PixelSight<'_> {
 struct Job<'a> {
     kernel: &'a GemmKernel,
     runs: Runs,
+    /// Where rows are copied.
+    layout: Option<Layout>,
     x: *const u8,
     x_zero: u8,
     w: *const i8,
@@ -103,6 +107,7 @@ impl Conv<'_> {
         let job = Job {
             kernel,
             runs: Runs::new::<u8>(s, self.x.pitch(), QUAD),
+            layout: Layout::new(s, self.x.pitch(), self.x_zero),
             x: self.x.as_ptr(),
             x_zero: self.x_zero,
             w: self.w.as_ptr(),
@@ -137,25 +142,40 @@ impl Job<'_> {
     /// The job's addresses are valid for what the sizes tell, nothing else touches the part's outputs meanwhile, and the
     /// processor has the kernel's instruction set.
     unsafe fn run(&self, part: Part) {
+        // SAFETY: as the caller promises, and each group's part is one of it.
+        unsafe {
+            if let Some(layout) = &self.layout {
+                let mut sight = PatchSight::new(layout);
+                self.for_each_group(part, |x, product, part| {
+                    sight.turn_to(x);
+                    run_part(product, part, &mut sight);
+                });
+            } else {
+                let cursor = Cursor::at(&self.runs.shape, part.rows.start);
+                let (sight, next) = (Sight::new(self.x_zero), part.rows.start);
+                let mut sight = PixelSight { runs: &self.runs, x: self.x, sight, cursor, next };
+                self.for_each_group(part, |x, product, part| {
+                    sight.x = x;
+                    run_part(product, part, &mut sight);
+                });
+            }
+        }
+    }
+
+    /// Calls `run` with each group that a part has panels of: its first channel, the product, and the part.
+    ///
+    /// # Safety
+    /// The part is one of the convolution.
+    unsafe fn for_each_group(&self, part: Part, mut run: impl FnMut(*const u8, &Product<'_>, Part)) {
         let s = &self.runs.shape;
         let of_group = s.group_panels();
-        let mut sight = PixelSight {
-            runs: &self.runs,
-            x: self.x,
-            sight: Sight::new(self.x_zero),
-            cursor: Cursor::at(s, part.rows.start),
-            next: part.rows.start,
-        };
         let mut first = part.panels.start;
         while first < part.panels.end {
             let (group, panel) = (first / of_group, first % of_group);
             let end = part.panels.end.min((group + 1) * of_group);
             let part = Part { rows: part.rows.clone(), panels: panel..panel + (end - first) };
-            // SAFETY: as the caller promises; each group has its channels and panels.
-            unsafe {
-                sight.x = self.x.add(group * (s.channels / s.groups));
-                run_part(&self.group(group), part, &mut sight);
-            }
+            // SAFETY: each group has its channels and panels.
+            unsafe { run(self.x.add(group * (s.channels / s.groups)), &self.group(group), part) };
             first = end;
         }
     }

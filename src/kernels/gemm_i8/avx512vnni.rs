@@ -221,14 +221,14 @@ unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
             }
             _ => {
                 let first = mask(cols.min(NP * PANEL));
-                for i in 0..M {
-                    let row = bytes.of([q[i][0], q[i][1], q[i][2], q[i][3]]);
+                for (i, q) in q.iter().enumerate().take(M) {
+                    let row = bytes.of([q[0], q[1], q[2], q[3]]);
                     _mm512_mask_storeu_epi8(y.add(i * y_pitch).cast(), first, row);
                 }
                 if NP > 4 {
                     let second = mask(cols.saturating_sub(4 * PANEL));
-                    for i in 0..M {
-                        let row = bytes.of([q[i][4], q[i][5], q[i][6], q[i][7]]);
+                    for (i, q) in q.iter().enumerate().take(M) {
+                        let row = bytes.of([q[4], q[5], q[6], q[7]]);
                         _mm512_mask_storeu_epi8(y.add(i * y_pitch).add(4 * PANEL).cast(), second, row);
                     }
                 }
