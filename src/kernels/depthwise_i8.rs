@@ -9,6 +9,8 @@ mod lanes;
 mod plain;
 #[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
 mod strip;
+#[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -64,7 +64,6 @@ unsafe impl Lanes for U8x64 {
                     for (part, at) in parts.iter_mut().zip(&at) {
                         *part = match FULL {
                             true => _mm_loadu_si128(at.cast()),
-                            false if count == 8 => _mm_loadl_epi64(at.cast()),
                             false => _mm_maskz_loadu_epi8(mask(count) as u16, at.cast()),
                         };
                     }
@@ -76,7 +75,7 @@ unsafe impl Lanes for U8x64 {
         }
     }
     #[inline(always)]
-    unsafe fn scatter<const G: usize, const FULL: bool>(self, at: [*mut u8; G], groups: usize, count: usize) {
+    unsafe fn scatter<const G: usize, const FULL: bool>(self, at: [*mut u8; G], count: usize) {
         let v = self.0;
         // SAFETY: as the caller promises; bytes past the count are masked.
         unsafe {
@@ -85,10 +84,10 @@ unsafe impl Lanes for U8x64 {
                 1 => _mm512_mask_storeu_epi8(at[0].cast(), mask(count), v),
                 2 => {
                     let parts = [_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64::<1>(v)];
-                    for g in 0..groups {
+                    for (part, at) in parts.into_iter().zip(at) {
                         match FULL {
-                            true => _mm256_storeu_si256(at[g].cast(), parts[g]),
-                            false => _mm256_mask_storeu_epi8(at[g].cast(), mask(count) as u32, parts[g]),
+                            true => _mm256_storeu_si256(at.cast(), part),
+                            false => _mm256_mask_storeu_epi8(at.cast(), mask(count) as u32, part),
                         }
                     }
                 }
@@ -99,14 +98,10 @@ unsafe impl Lanes for U8x64 {
                         _mm512_extracti32x4_epi32::<2>(v),
                         _mm512_extracti32x4_epi32::<3>(v),
                     ];
-                    for g in 0..4 {
-                        if g >= groups {
-                            break;
-                        }
+                    for (part, at) in parts.into_iter().zip(at) {
                         match FULL {
-                            true => _mm_storeu_si128(at[g].cast(), parts[g]),
-                            false if count == 8 => _mm_storel_epi64(at[g].cast(), parts[g]),
-                            false => _mm_mask_storeu_epi8(at[g].cast(), mask(count) as u16, parts[g]),
+                            true => _mm_storeu_si128(at.cast(), part),
+                            false => _mm_mask_storeu_epi8(at.cast(), mask(count) as u16, part),
                         }
                     }
                 }

@@ -32,8 +32,8 @@ pub(super) unsafe trait Lanes: Copy {
     unsafe fn splat(byte: u8) -> Self;
     /// `G` stretches of `count` bytes, each filling one of `G` parts of the vector: all of it where `FULL`.
     unsafe fn gather<const G: usize, const FULL: bool>(at: [*const u8; G], count: usize) -> Self;
-    /// The first `groups` of such stretches.
-    unsafe fn scatter<const G: usize, const FULL: bool>(self, at: [*mut u8; G], groups: usize, count: usize);
+    /// The opposite.
+    unsafe fn scatter<const G: usize, const FULL: bool>(self, at: [*mut u8; G], count: usize);
 
     /// The quarters of four vectors, byte by byte.
     unsafe fn interleave(rows: [Self; 4]) -> [Self::Quads; 4];

@@ -150,7 +150,7 @@ impl<V: Lanes> Plain<'_, V> {
             let first = V::pack(ints[0], ints[1]).add_words(zero);
             let bytes = V::pack_words(first, V::pack(ints[2], ints[3]).add_words(zero));
             let bytes = bytes.clamp(V::splat(r.low), V::splat(r.high));
-            bytes.scatter::<1, false>([y.as_ptr().add(pixel * y.pitch() + c)], 1, count);
+            bytes.scatter::<1, false>([y.as_ptr().add(pixel * y.pitch() + c)], count);
         }
     }
 }

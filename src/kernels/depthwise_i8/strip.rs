@@ -30,12 +30,12 @@ const fn planes(kernel: usize) -> usize {
 /// What belongs to some channels, in the order of interleaved words.
 pub(super) struct Block<V: Lanes> {
     /// By quarter and output row.
-    weights: [[[V::Weights; WORDS]; 2]; 4],
-    bias: [V::Ints; 4],
-    multiplier: [V::Floats; 4],
-    zero: V,
-    low: V,
-    high: V,
+    pub(super) weights: [[[V::Weights; WORDS]; 2]; 4],
+    pub(super) bias: [V::Ints; 4],
+    pub(super) multiplier: [V::Floats; 4],
+    pub(super) zero: V,
+    pub(super) low: V,
+    pub(super) high: V,
 }
 
 /// Brings what belongs to the channels from `c` on into a block.
@@ -113,6 +113,19 @@ pub(super) struct Line<V: Lanes>([V::Quads; COLUMNS * 2 * 4]);
 pub(super) struct Source<const G: usize> {
     pub(super) at: [[*const u8; G]; ROWS],
     pub(super) step: [[usize; G]; ROWS],
+    /// Distance from one row of the image to the next.
+    pub(super) row: usize,
+    /// Whether all rows are rows of the image.
+    pub(super) is_inside: bool,
+}
+
+/// Where the results of the first column go, by row of a group, and the distances to the next column, which are 0 for
+/// rows that are not there: what is written for those is never read.
+pub(super) struct Target<const G: usize> {
+    pub(super) at: [[*mut u8; G]; 2],
+    pub(super) step: [[usize; G]; 2],
+    /// Room for the results of a column that is not there.
+    pub(super) waste: *mut u8,
 }
 
 /// Interleaves input columns.
@@ -248,8 +261,8 @@ impl<V: Lanes, const K: usize, const S: usize, const R: usize, const T: usize> T
             }
             for r in 0..R {
                 for t in 0..T {
-                    let bytes = V::pack_words(halves[0][r][t], halves[1][r][t]).clamp(block.low, block.high);
-                    bytes.scatter::<1, true>([self.y.add(r * self.row + t * self.pitch)], 1, 16 * V::LANES);
+                    let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
+                    bytes.scatter::<1, true>([self.y.add(r * self.row + t * self.pitch)], 16 * V::LANES);
                 }
             }
         }
@@ -294,11 +307,31 @@ unsafe fn quarter<V: Lanes, const K: usize, const S: usize, const R: usize, cons
         let mut rounded = sums;
         for r in 0..R {
             for t in 0..T {
-                rounded[r][t] = V::round(V::mul(V::to_float(sums[r][t]), block.multiplier[q]));
+                rounded[r][t] = scaled(block, q, sums[r][t]);
             }
         }
         rounded
     }
+}
+
+/// A quarter's sums, scaled and rounded.
+///
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+pub(super) unsafe fn scaled<V: Lanes>(block: &Block<V>, q: usize, sums: V::Ints) -> V::Ints {
+    // SAFETY: as the caller promises.
+    unsafe { V::round(V::mul(V::to_float(sums), block.multiplier[q])) }
+}
+
+/// Bytes of two pairs of quarters.
+///
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+pub(super) unsafe fn finish<V: Lanes>(block: &Block<V>, first: V, second: V) -> V {
+    // SAFETY: as the caller promises.
+    unsafe { V::pack_words(first, second).clamp(block.low, block.high) }
 }
 
 /// Output columns of a strip.
@@ -307,36 +340,31 @@ pub(super) const fn strip(stride: usize) -> usize {
 }
 
 /// Moves results of several groups of rows to their places.
-pub(super) struct Spread<'a, V: Lanes, const G: usize, const FULL: bool> {
+pub(super) struct Spread<'a, V: Lanes, const R: usize, const G: usize, const FULL: bool> {
     /// By row of a group and column.
     pub(super) results: &'a [[[u8; 64]; TILE]; 2],
-    /// Where the results of the first column go, by row of a group.
-    pub(super) y: [[*mut u8; G]; 2],
-    /// How many of the groups have such a row.
-    pub(super) groups: [usize; 2],
+    pub(super) target: &'a Target<G>,
+    /// The first output column, and their number.
+    pub(super) first: usize,
     pub(super) columns: usize,
-    pub(super) pitch: usize,
     pub(super) count: usize,
     pub(super) lanes: PhantomData<V>,
 }
 
-impl<V: Lanes, const G: usize, const FULL: bool> Task for Spread<'_, V, G, FULL> {
-    /// Safety: there is room for the channels at the places.
+impl<V: Lanes, const R: usize, const G: usize, const FULL: bool> Task for Spread<'_, V, R, G, FULL> {
+    /// Safety: there are results, and there is room for the channels at the places.
     #[inline(always)]
     unsafe fn run(self) {
-        for r in 0..2 {
-            if self.groups[r] == 0 {
-                continue;
-            }
+        for r in 0..R {
             for t in 0..self.columns {
                 // SAFETY: as the caller promises; results have 64 bytes.
                 unsafe {
                     let bytes = V::gather::<1, true>([self.results[r][t].as_ptr()], 16 * V::LANES);
-                    let mut at = self.y[r];
-                    for at in &mut at {
-                        *at = at.wrapping_add(t * self.pitch);
+                    let mut at = self.target.at[r];
+                    for g in 0..G {
+                        at[g] = at[g].wrapping_add((self.first + t) * self.target.step[r][g]);
                     }
-                    bytes.scatter::<G, FULL>(at, self.groups[r], self.count);
+                    bytes.scatter::<G, FULL>(at, self.count);
                 }
             }
         }

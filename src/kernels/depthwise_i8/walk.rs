@@ -6,7 +6,8 @@ use core::ops::Range;
 
 use super::lanes::Lanes;
 use super::plain::Plain;
-use super::strip::{Block, Fill, Line, Prepare, Source, Spread, TILE, Tile, strip};
+use super::strip::{Block, Fill, Line, Prepare, Source, Spread, TILE, Target, Tile, strip};
+use super::sweep::Sweep;
 use super::{Job, PANEL};
 
 /// A square kernel that strips suit, and its stride.
@@ -113,6 +114,8 @@ struct Rows<'a, 'j, V: Lanes> {
     line: &'a mut MaybeUninit<Line<V>>,
     /// What rows of padding hold.
     zeros: &'a [u8; 64],
+    /// Room for results that are not there.
+    waste: &'a mut MaybeUninit<[u8; 64]>,
 }
 
 /// # Safety
@@ -123,12 +126,12 @@ unsafe fn strips<V: Lanes, const K: usize, const S: usize, const R: usize, const
     c: usize,
     count: usize,
 ) {
-    let (mut block, mut line) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    let (mut block, mut line, mut waste) = (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
     let zeros = [job.operands.x_zero; 64];
     // SAFETY: as the caller promises.
     unsafe {
         V::within(Prepare::<V, K, G> { job, c, block: &mut block });
-        let mut strips = Rows { job, c, count, block: &block, line: &mut line, zeros: &zeros };
+        let mut strips = Rows { job, c, count, block: &block, line: &mut line, zeros: &zeros, waste: &mut waste };
         let mut row = rows.start;
         while row < rows.end {
             // Rows of one image.
@@ -158,7 +161,19 @@ impl<V: Lanes> Rows<'_, '_, V> {
     ) {
         let (h, operands) = (&self.job.shape.horizontal, self.job.operands);
         let source = self.source::<K, S, R, G>(row, rows);
+        let target = self.target::<R, G>(row, rows);
         let (pitch, width) = (operands.y.pitch(), h.output);
+        if K == 3 {
+            let inner = G > 1 && source.is_inside && rows == R * G;
+            // SAFETY: as the caller promises.
+            unsafe {
+                match inner {
+                    true => self.sweep::<S, R, G, FULL, true>(&source, &target),
+                    false => self.sweep::<S, R, G, FULL, false>(&source, &target),
+                }
+            }
+            return;
+        }
         for first in (0..width).step_by(strip(S)) {
             let end = width.min(first + strip(S));
             let (line, x_zero) = (&mut *self.line, operands.x_zero);
@@ -173,23 +188,22 @@ impl<V: Lanes> Rows<'_, '_, V> {
                     x_zero,
                     line,
                 });
-                let y = |row: usize, ox: usize| operands.y.as_ptr().wrapping_add((row * width + ox) * pitch + self.c);
                 let mut ox = first;
                 while ox < end {
                     let column = (ox - first) * S;
                     if G == 1 && FULL {
-                        ox += self.tile::<K, S, R>(column, end - ox, y(row, ox), width * pitch, pitch);
+                        let y = target.at[0][0].wrapping_add(ox * pitch);
+                        ox += self.tile::<K, S, R>(column, end - ox, y, width * pitch, pitch);
                         continue;
                     }
                     let mut results = MaybeUninit::<[[[u8; 64]; TILE]; 2]>::uninit();
                     let at = results.as_mut_ptr().cast();
                     let columns = self.tile::<K, S, R>(column, end - ox, at, 64 * TILE, 64);
-                    V::within(Spread::<V, G, FULL> {
+                    V::within(Spread::<V, R, G, FULL> {
                         results: &*results.as_ptr(),
-                        y: [0, 1].map(|r| core::array::from_fn(|g| y(row + g * R + r, ox))),
-                        groups: [0, 1].map(|r| if r < R { (rows + R - 1 - r) / R } else { 0 }),
+                        target: &target,
+                        first: ox,
                         columns,
-                        pitch,
                         count: self.count,
                         lanes: PhantomData,
                     });
@@ -197,6 +211,46 @@ impl<V: Lanes> Rows<'_, '_, V> {
                 }
             }
         }
+    }
+
+    /// Computes rows of a kernel of 3.
+    ///
+    /// # Safety
+    /// As for [`Rows::run`]; where `INNER`, the source has rows of the image alone, and the target has all rows.
+    unsafe fn sweep<const S: usize, const R: usize, const G: usize, const FULL: bool, const INNER: bool>(
+        &self,
+        source: &Source<G>,
+        target: &Target<G>,
+    ) {
+        let h = &self.job.shape.horizontal;
+        // SAFETY: as the caller promises.
+        unsafe {
+            V::within(Sweep::<V, S, R, G, FULL, INNER> {
+                block: &*self.block.as_ptr(),
+                source,
+                zeros: self.zeros,
+                count: self.count,
+                first: h.first(0),
+                width: h.input,
+                columns: h.output,
+                target,
+            });
+        }
+    }
+
+    /// Where the results of some output rows go.
+    fn target<const R: usize, const G: usize>(&mut self, row: usize, rows: usize) -> Target<G> {
+        let (h, y) = (&self.job.shape.horizontal, &self.job.operands.y);
+        let waste = self.waste.as_mut_ptr().cast::<u8>();
+        let mut target = Target { at: [[waste; G]; 2], step: [[0; G]; 2], waste };
+        for (g, r) in (0..G).flat_map(|g| (0..R).map(move |r| (g, r))) {
+            let at = g * R + r;
+            if at < rows {
+                target.at[r][g] = y.as_ptr().wrapping_add((row + at) * h.output * y.pitch() + self.c);
+                target.step[r][g] = y.pitch();
+            }
+        }
+        target
     }
 
     /// Computes up to [`TILE`] columns of `R` rows; gives their number.
@@ -235,17 +289,20 @@ impl<V: Lanes> Rows<'_, '_, V> {
     ) -> Source<G> {
         let (v, h, x) = (&self.job.shape.vertical, &self.job.shape.horizontal, &self.job.operands.x);
         let (image, oy) = (row / v.output, row % v.output);
-        let mut source = Source { at: [[self.zeros.as_ptr(); G]; 6], step: [[0; G]; 6] };
+        let mut source =
+            Source { at: [[self.zeros.as_ptr(); G]; 6], step: [[0; G]; 6], row: h.input * x.pitch(), is_inside: true };
         // The last rows are seen by the second output row of a group alone; what else meets weights of zero.
         let seen = K + (R - 1) * S;
         for k in 0..seen {
             for g in 0..G {
                 let y = v.first(oy + g * R) + k as isize;
-                if g * R < rows && (y as usize) < v.input {
-                    let pixel = (image * v.input + y as usize) * h.input;
-                    source.at[k][g] = x.as_ptr().wrapping_add(pixel * x.pitch() + self.c);
-                    source.step[k][g] = x.pitch();
+                if g * R >= rows || (y as usize) >= v.input {
+                    source.is_inside = false;
+                    continue;
                 }
+                let pixel = (image * v.input + y as usize) * h.input;
+                source.at[k][g] = x.as_ptr().wrapping_add(pixel * x.pitch() + self.c);
+                source.step[k][g] = x.pitch();
             }
         }
         source

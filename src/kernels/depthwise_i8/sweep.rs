@@ -1,0 +1,189 @@
+//! Kernels of 3 × 3 without residual: output rows from left to right, two columns at a time.
+//!
+//! Four input rows are interleaved byte by byte, so that each 32-bit word holds neighbours of one channel, and multiplied
+//! with weights in the same order. Interleaved columns stay in registers for the output columns that share them. With
+//! stride 1 two output rows share the words: the weights of the second are those of the first moved down by one row.
+
+use super::lanes::{Lanes, Task};
+use super::strip::{Block, Source, Target, finish, scaled};
+
+/// Output columns at a time.
+const TILE: usize = 2;
+/// Columns that such a tile sees with stride 2.
+const COLUMNS: usize = 2 * (TILE - 1) + 3;
+
+/// Input rows that four groups of two output rows see at most.
+const ROWS: usize = 10;
+
+/// `R` output rows of each of `G` groups, with stride `S`; where `INNER`, all input rows are rows of the image.
+pub(super) struct Sweep<
+    'a,
+    V: Lanes,
+    const S: usize,
+    const R: usize,
+    const G: usize,
+    const FULL: bool,
+    const INNER: bool,
+> {
+    pub(super) block: &'a Block<V>,
+    pub(super) source: &'a Source<G>,
+    /// What columns of padding hold.
+    pub(super) zeros: &'a [u8; 64],
+    /// Channels of a group.
+    pub(super) count: usize,
+    /// The first column, negative in the padding.
+    pub(super) first: isize,
+    /// Columns of the image.
+    pub(super) width: usize,
+    /// Output columns.
+    pub(super) columns: usize,
+    pub(super) target: &'a Target<G>,
+}
+
+/// Where a sweep is: the next input column.
+struct Cursor<const G: usize> {
+    at: [[*const u8; G]; 4],
+    /// Rows of the image, where all are.
+    rows: [*const u8; ROWS],
+    /// From where they begin.
+    offset: usize,
+    x: isize,
+}
+
+impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool, const INNER: bool> Task
+    for Sweep<'_, V, S, R, G, FULL, INNER>
+{
+    /// Safety: the block was prepared for kernels of 3, the rows of the source are valid, and there is room for the
+    /// channels at the places of the results.
+    #[inline(always)]
+    unsafe fn run(self) {
+        let mut cursor = Cursor {
+            at: [[self.zeros.as_ptr(); G]; 4],
+            rows: [self.source.at[0][0]; ROWS],
+            offset: (self.first as usize).wrapping_mul(self.source.step[0][0]),
+            x: self.first,
+        };
+        for (i, row) in cursor.rows.iter_mut().enumerate() {
+            *row = row.wrapping_add(i * self.source.row);
+        }
+        for k in 0..4 {
+            for g in 0..G {
+                let skipped = self.first.wrapping_mul(self.source.step[k][g] as isize);
+                cursor.at[k][g] = self.source.at[k][g].wrapping_offset(skipped);
+            }
+        }
+        // SAFETY: as the caller promises.
+        unsafe {
+            let first = self.column::<true>(&mut cursor);
+            let second = if S == 1 { self.column::<true>(&mut cursor) } else { first };
+            let mut seen = [first, second];
+            let mut ox = 0;
+            while ox < self.columns {
+                let inside = cursor.x >= 0 && cursor.x + (TILE * S) as isize <= self.width as isize;
+                if inside && ox + TILE <= self.columns {
+                    self.tile::<false>(&mut cursor, &mut seen, ox);
+                } else {
+                    self.tile::<true>(&mut cursor, &mut seen, ox);
+                }
+                ox += TILE;
+            }
+        }
+    }
+}
+
+impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool, const INNER: bool>
+    Sweep<'_, V, S, R, G, FULL, INNER>
+{
+    /// The next column, interleaved; with `EDGE` it may lie in the padding.
+    ///
+    /// # Safety
+    /// As for [`Task::run`].
+    #[inline(always)]
+    unsafe fn column<const EDGE: bool>(&self, cursor: &mut Cursor<G>) -> [V::Quads; 4] {
+        let inside = !EDGE || (cursor.x as usize) < self.width;
+        // A single output row sees three rows: the fourth meets weights of zero.
+        let seen = if R == 1 { 3 } else { 4 };
+        // SAFETY: as the caller promises.
+        unsafe {
+            let mut rows = [V::splat(0); 4];
+            for k in 0..seen {
+                let mut at = [self.zeros.as_ptr(); G];
+                for g in 0..G {
+                    if inside {
+                        at[g] = match INNER {
+                            true => cursor.rows[k + g * R * S].wrapping_add(cursor.offset),
+                            false => cursor.at[k][g],
+                        };
+                    }
+                    if !INNER {
+                        cursor.at[k][g] = cursor.at[k][g].wrapping_add(self.source.step[k][g]);
+                    }
+                }
+                rows[k] = V::gather::<G, FULL>(at, self.count);
+            }
+            if R == 1 {
+                rows[3] = rows[2];
+            }
+            cursor.x += 1;
+            cursor.offset = cursor.offset.wrapping_add(self.source.step[0][0]);
+            V::interleave(rows)
+        }
+    }
+
+    /// Output columns from `ox` on; with `EDGE`, those of them that are there. `seen` holds the columns that they share
+    /// with those before, and then with those after.
+    ///
+    /// # Safety
+    /// As for [`Task::run`].
+    #[inline(always)]
+    unsafe fn tile<const EDGE: bool>(&self, cursor: &mut Cursor<G>, seen: &mut [[V::Quads; 4]; 2], ox: usize) {
+        let block = self.block;
+        // SAFETY: as the caller promises.
+        unsafe {
+            let mut columns = [seen[0]; COLUMNS];
+            let shared = 3 - S;
+            if S == 1 {
+                columns[1] = seen[1];
+            }
+            for column in &mut columns[shared..shared + TILE * S] {
+                *column = self.column::<EDGE>(cursor);
+            }
+            *seen = if S == 1 { [columns[2], columns[3]] } else { [columns[4], columns[4]] };
+            let mut halves = [[[block.zero; TILE]; R]; 2];
+            for half in 0..2 {
+                let mut sums = [[[block.bias[0]; TILE]; R]; 2];
+                for i in 0..2 {
+                    let q = 2 * half + i;
+                    for r in 0..R {
+                        let weights = &block.weights[q][r];
+                        for t in 0..TILE {
+                            let mut sum = block.bias[q];
+                            for kx in 0..3 {
+                                sum = V::dot(sum, columns[t * S + kx][q], weights[kx]);
+                            }
+                            sums[i][r][t] = scaled(block, q, sum);
+                        }
+                    }
+                }
+                for r in 0..R {
+                    for t in 0..TILE {
+                        halves[half][r][t] = V::pack(sums[0][r][t], sums[1][r][t]).add_words(block.zero);
+                    }
+                }
+            }
+            for t in 0..TILE {
+                for r in 0..R {
+                    let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
+                    let mut at = [self.target.waste; G];
+                    for g in 0..G {
+                        if !EDGE || ox + t < self.columns {
+                            let step = if INNER { self.target.step[0][0] } else { self.target.step[r][g] };
+                            at[g] = self.target.at[r][g].wrapping_add((ox + t) * step);
+                        }
+                    }
+                    bytes.scatter::<G, FULL>(at, self.count);
+                }
+            }
+        }
+    }
+}
