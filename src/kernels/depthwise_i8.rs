@@ -24,6 +24,7 @@ use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { DepthwiseKernel:
     #[cfg(target_arch = "x86_64")] avx512vnni;
+    #[cfg(target_arch = "x86_64")] avx2;
     generic;
 }
 

@@ -27,6 +27,7 @@ unsafe fn join(low: __m256i, high: __m256i) -> U8x64 {
 // SAFETY: few instructions each; the caller has the instruction set and valid pointers.
 unsafe impl Lanes for U8x64 {
     const LANES: usize = 4;
+    const SWEEPS: bool = true;
     type Quads = __m512i;
     type Weights = __m512i;
     type Ints = __m512i;

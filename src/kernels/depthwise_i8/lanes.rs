@@ -16,6 +16,8 @@ pub(super) trait Task {
 pub(super) unsafe trait Lanes: Copy {
     /// Lanes of a vector.
     const LANES: usize;
+    /// Whether there are registers enough for the columns of a sweep.
+    const SWEEPS: bool;
     /// A quarter's bytes, each with three others of its channel.
     type Quads: Copy;
     /// Weights of a quarter, in the same order.

@@ -163,7 +163,7 @@ impl<V: Lanes> Rows<'_, '_, V> {
         let source = self.source::<K, S, R, G>(row, rows);
         let target = self.target::<R, G>(row, rows);
         let (pitch, width) = (operands.y.pitch(), h.output);
-        if K == 3 {
+        if K == 3 && V::SWEEPS {
             let inner = G > 1 && source.is_inside && rows == R * G;
             // SAFETY: as the caller promises.
             unsafe {
