@@ -1,6 +1,7 @@
 //! What follows the sums of a quantized product, as bound steps keep it.
 
 use coulter_kernels::requantize::{Epilogue, Inner, Requantize, Residual};
+use coulter_kernels::table::{self, TableKernel};
 use coulter_plan::requantize::{self as plan, ResidualKind};
 use coulter_plan::{DType, OpError};
 
@@ -16,6 +17,7 @@ pub(crate) struct Finish {
     residual: Option<RowSlot>,
     how: Residual,
     table: Option<Slot>,
+    look_up: &'static TableKernel,
 }
 
 impl Finish {
@@ -35,6 +37,7 @@ impl Finish {
             residual: context.optional_rows(4, DType::U8)?,
             how: Residual { scale: residual.scale, zero: byte(residual.zero)?, inner },
             table: context.optional_slot(5, DType::U8)?,
+            look_up: table::select(context.isas),
         })
     }
 
@@ -46,6 +49,7 @@ impl Finish {
             requantize: self.requantize,
             residual: self.residual.as_ref().map(|residual| (memory.rows(residual), self.how)),
             table: self.table.as_ref().map(|table| memory.slice(table)),
+            look_up: self.look_up,
         }
     }
 }

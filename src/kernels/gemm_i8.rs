@@ -47,6 +47,8 @@ pub struct GemmKernel {
     tiles: &'static [tile::Tiles],
     /// The first of the micro-kernels that suit any number of rows.
     tall: usize,
+    /// Micro-kernels for one panel and for two, of the last of which only the first half is there; or none.
+    half: &'static [tile::Tiles],
 }
 
 impl core::fmt::Debug for GemmKernel {

@@ -11,6 +11,7 @@
 //! This file is the reference: all instruction sets give its bytes.
 
 use crate::Rows;
+use crate::table::{ENTRIES, TableKernel};
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,8 @@ pub struct Epilogue<'a> {
     pub residual: Option<(Rows<'a, u8>, Residual)>,
     /// 256 bytes that y is looked up in; or none.
     pub table: Option<&'a [u8]>,
+    /// What looks it up.
+    pub look_up: &'static TableKernel,
 }
 
 impl Requantize {
@@ -97,6 +100,6 @@ impl Epilogue<'_> {
         padded_columns <= self.bias.len()
             && padded_columns <= self.multiplier.len()
             && self.residual.as_ref().is_none_or(|(r, _)| r.rows() == rows && r.cols() == columns)
-            && self.table.is_none_or(|table| table.len() == 256)
+            && self.table.is_none_or(|table| table.len() == ENTRIES)
     }
 }

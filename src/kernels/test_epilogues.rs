@@ -6,7 +6,7 @@ use std::vec::Vec;
 use coulter_testkit::rng::Rng;
 
 use crate::requantize::{Epilogue, Inner, Requantize, Residual};
-use crate::{Rows, RowsMut, View};
+use crate::{IsaSet, Rows, RowsMut, View, table};
 
 /// Fills the gaps of outputs.
 const UNTOUCHED: u8 = 0xcd;
@@ -129,7 +129,8 @@ impl Ends {
     pub(crate) fn epilogue<'a>(&'a self, own: Option<Rows<'a, u8>>) -> Epilogue<'a> {
         let residual = self.residual.as_ref().map(|(bytes, how)| (own.unwrap_or(bytes.rows()), *how));
         let Self { bias, multiplier, requantize, .. } = self;
-        Epilogue { bias, multiplier, requantize: *requantize, residual, table: self.table.as_deref() }
+        let (requantize, look_up) = (*requantize, table::select(IsaSet::detect()));
+        Epilogue { bias, multiplier, requantize, residual, table: self.table.as_deref(), look_up }
     }
 
     /// What becomes of a sum, in the contract's words.

@@ -267,4 +267,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     isa: Isa::Avx2,
     tiles: &[by_rows!(4: 1 2 3 4 5 6), by_rows!(2: 1 2 3 4 5 6), by_rows!(1: 1 2 3 4 5 6)],
     tall: 0,
+    half: &[],
 };

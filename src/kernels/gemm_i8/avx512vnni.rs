@@ -2,17 +2,17 @@
 
 use core::arch::x86_64::*;
 
-use super::tile::{How, Store, Tile, TileFn, Tiles};
+use super::tile::{Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL, QUAD};
 use crate::Isa;
 use crate::requantize::Requantize;
 
-/// `M` rows by `NP` panels: see [`TileFn`].
+/// `M` rows by `NP` panels, of the last of which only the first half is there if `HALF`: see [`TileFn`].
 ///
 /// The sums stay in registers as long as nothing takes an address among them or indexes them in a loop that is not
 /// unrolled: loops over them here are short and without branches, what is more goes through memory.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
+unsafe fn run<const M: usize, const NP: usize, const HALF: bool>(t: &Tile<'_>, w: *const i8, column: usize) {
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); NP]; M];
@@ -24,24 +24,19 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
             let (mut k, rest) = ((*segment).offset, (*segment).len % QUAD);
             let end = k + (*segment).len - rest;
             while k < end {
-                let weights = load::<NP>(w, t.panel);
+                let weights = load::<NP, HALF>(w, t.panel);
                 for (row, x) in sums.iter_mut().zip(rows) {
-                    let x = _mm512_set1_epi32(x.add(k).cast::<i32>().read_unaligned());
-                    for (sum, w) in row.iter_mut().zip(weights) {
-                        *sum = _mm512_dpbusd_epi32(*sum, x, w);
-                    }
+                    add::<NP, HALF>(row, broadcast::<HALF>(x, k), &weights);
                 }
                 w = w.wrapping_add(PANEL * QUAD);
                 k += QUAD;
             }
             if rest > 0 {
                 let there = mask(rest) as u16;
-                let weights = load::<NP>(w, t.panel);
+                let weights = load::<NP, HALF>(w, t.panel);
                 for (row, x) in sums.iter_mut().zip(rows) {
                     let x = _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(there, x.add(k).cast()));
-                    for (sum, w) in row.iter_mut().zip(weights) {
-                        *sum = _mm512_dpbusd_epi32(*sum, x, w);
-                    }
+                    add::<NP, HALF>(row, x, &weights);
                 }
                 w = w.wrapping_add(PANEL * QUAD);
             }
@@ -58,7 +53,11 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
             const { assert!(M * NP * PANEL <= super::tile::MAX_SUMS) };
             let mut room = core::mem::MaybeUninit::<[i32; super::tile::MAX_SUMS]>::uninit();
             spill(&sums, room.as_mut_ptr().cast());
-            add_residual(&t.store, column, room.as_ptr().cast(), M, NP);
+            let sums = room.as_ptr().cast();
+            match t.store.how.residual.inner {
+                None => add_residual::<false>(&t.store, column, sums, M, NP),
+                Some(_) => add_residual::<true>(&t.store, column, sums, M, NP),
+            }
         }
     }
 }
@@ -94,14 +93,57 @@ unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, column: usize, su
 
 /// A quad of weights of every column.
 #[inline(always)]
-unsafe fn load<const NP: usize>(w: *const i8, panel: usize) -> [__m512i; NP] {
+unsafe fn load<const NP: usize, const HALF: bool>(w: *const i8, panel: usize) -> [__m512i; NP] {
     // SAFETY: each panel has the quad, as the caller promises.
     unsafe {
         let mut weights = [_mm512_setzero_si512(); NP];
         for (j, weights) in weights.iter_mut().enumerate() {
-            *weights = _mm512_loadu_si512(w.add(j * panel).cast());
+            let w = w.add(j * panel);
+            *weights = if HALF && j + 1 == NP {
+                _mm512_zextsi256_si512(_mm256_loadu_si256(w.cast()))
+            } else {
+                _mm512_loadu_si512(w.cast())
+            };
         }
         weights
+    }
+}
+
+/// Sixteen times the quad at `x + k`.
+#[target_feature(enable = "avx512f")]
+#[inline]
+unsafe fn broadcast<const HALF: bool>(x: *const u8, k: usize) -> __m512i {
+    // SAFETY: the quad is there, as the caller promises.
+    unsafe {
+        if !HALF {
+            return _mm512_set1_epi32(x.add(k).cast::<i32>().read_unaligned());
+        }
+        let quads;
+        // Compilers make two broadcasts of one whose lower half is used by itself, and spill one of them.
+        core::arch::asm!(
+            "vpbroadcastd {}, dword ptr [{} + {}]",
+            out(zmm_reg) quads,
+            in(reg) x,
+            in(reg) k,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+        quads
+    }
+}
+
+/// Adds a quad of a row times those of the panels.
+#[inline(always)]
+unsafe fn add<const NP: usize, const HALF: bool>(sums: &mut [__m512i; NP], x: __m512i, weights: &[__m512i; NP]) {
+    for (j, (sum, w)) in sums.iter_mut().zip(weights).enumerate() {
+        // SAFETY: the processor has AVX-512 VNNI, as the caller promises.
+        unsafe {
+            *sum = if HALF && j + 1 == NP {
+                let [sum, x, w] = [_mm512_castsi512_si256(*sum), _mm512_castsi512_si256(x), _mm512_castsi512_si256(*w)];
+                _mm512_zextsi256_si512(_mm256_dpbusd_epi32(sum, x, w))
+            } else {
+                _mm512_dpbusd_epi32(*sum, x, *w)
+            };
+        }
     }
 }
 
@@ -243,54 +285,63 @@ fn mask(count: usize) -> u64 {
     if count >= 64 { u64::MAX } else { (1 << count) - 1 }
 }
 
-/// Stores a tile with residual, whose sums lie row by row.
+/// Stores a tile with residual, whose sums lie row by row; `ROUNDED` where they are quantized before it is added.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn add_residual(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
-    let how = s.how;
+unsafe fn add_residual<const ROUNDED: bool>(
+    s: &Store<'_>,
+    column: usize,
+    sums: *const i32,
+    rows: usize,
+    panels: usize,
+) {
+    let (how, total) = (s.how, rows * panels);
+    let inner = how.residual.inner.map_or(how.requantize, |inner| inner.requantize);
+    let bound = |bound: u8| i32::from(bound) - i32::from(inner.zero);
     // SAFETY: the tile's rows and `cols` columns are there, as the caller of `run` promises; past the columns nothing is
     // read or written.
     unsafe {
         let bytes = Bytes::<false>::new(&how.requantize);
-        for first in (0..panels).step_by(4) {
-            let (group, first_column) = ((panels - first).min(4), column + first * PANEL);
-            let cols = s.cols.saturating_sub(first_column).min(group * PANEL);
-            for i in 0..rows {
-                let mut rounded = [_mm512_setzero_si512(); 4];
-                for (j, to) in rounded[..group].iter_mut().enumerate() {
-                    let column = first_column + j * PANEL;
-                    let m = _mm512_loadu_ps(s.multiplier.add(column));
-                    let sum = _mm512_loadu_si512(sums.add((i * panels + first + j) * PANEL).cast());
-                    let v = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), m);
-                    let mask = mask(cols.saturating_sub(j * PANEL)) as u16;
-                    let r = _mm_maskz_loadu_epi8(mask, s.residual.add(i * how.residual_pitch + column).cast());
-                    *to = _mm512_cvtps_epi32(sum_of(how, v, _mm512_cvtepu8_epi32(r)));
+        let (low, high) = (_mm512_set1_epi32(bound(inner.low)), _mm512_set1_epi32(bound(inner.high)));
+        let inner_scale = _mm512_set1_ps(how.residual.inner.map_or(0.0, |inner| inner.scale));
+        let (zero, scale) = (_mm512_set1_epi32(i32::from(how.residual.zero)), _mm512_set1_ps(how.residual.scale));
+        let (mut row, mut panel) = (0, 0);
+        for first in (0..total).step_by(4) {
+            let mut q = [_mm512_setzero_si512(); 4];
+            let (mut to, mut masks) = ([core::ptr::null_mut::<u8>(); 4], [0; 4]);
+            for j in 0..4 {
+                if first + j == total {
+                    break;
                 }
-                let y = s.y.add(i * how.y_pitch + first_column);
-                _mm512_mask_storeu_epi8(y.cast(), mask(cols), bytes.of(rounded));
+                let at = column + panel * PANEL;
+                let sum = _mm512_loadu_si512(sums.add((first + j) * PANEL).cast());
+                let mut v = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(s.multiplier.add(at)));
+                if ROUNDED {
+                    let q = _mm512_min_epi32(_mm512_max_epi32(_mm512_cvtps_epi32(v), low), high);
+                    v = _mm512_mul_ps(_mm512_cvtepi32_ps(q), inner_scale);
+                }
+                masks[j] = mask(s.cols.saturating_sub(at).min(PANEL)) as u16;
+                to[j] = s.y.wrapping_add(row * how.y_pitch + at);
+                let r = s.residual.wrapping_add(row * how.residual_pitch + at);
+                let r = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(masks[j], r.cast()));
+                let r = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(r, zero)), scale);
+                q[j] = _mm512_cvtps_epi32(_mm512_add_ps(v, r));
+                panel += 1;
+                if panel == panels {
+                    (row, panel) = (row + 1, 0);
+                }
             }
+            let y = bytes.of(q);
+            _mm_mask_storeu_epi8(to[0].cast(), masks[0], _mm512_castsi512_si128(y));
+            _mm_mask_storeu_epi8(to[1].cast(), masks[1], _mm512_extracti32x4_epi32::<1>(y));
+            _mm_mask_storeu_epi8(to[2].cast(), masks[2], _mm512_extracti32x4_epi32::<2>(y));
+            _mm_mask_storeu_epi8(to[3].cast(), masks[3], _mm512_extracti32x4_epi32::<3>(y));
         }
-    }
-}
-
-/// What is to be rounded: scaled sums and residuals.
-#[inline(always)]
-unsafe fn sum_of(how: &How, mut v: __m512, r: __m512i) -> __m512 {
-    // SAFETY: the processor has AVX-512, as the caller promises.
-    unsafe {
-        if let Some(inner) = &how.residual.inner {
-            let Requantize { zero, low, high } = inner.requantize;
-            let [low, high] = [low, high].map(|bound| _mm512_set1_epi32(i32::from(bound) - i32::from(zero)));
-            let q = _mm512_min_epi32(_mm512_max_epi32(_mm512_cvtps_epi32(v), low), high);
-            v = _mm512_mul_ps(_mm512_cvtepi32_ps(q), _mm512_set1_ps(inner.scale));
-        }
-        let r = _mm512_sub_epi32(r, _mm512_set1_epi32(i32::from(how.residual.zero)));
-        _mm512_add_ps(v, _mm512_mul_ps(_mm512_cvtepi32_ps(r), _mm512_set1_ps(how.residual.scale)))
     }
 }
 
 macro_rules! by_rows {
-    ($panels:literal: $($m:literal)*) => {
-        Tiles { panels: $panels, by_rows: &[$(run::<$m, $panels> as TileFn),*] }
+    ($panels:literal $half:literal: $($m:literal)*) => {
+        Tiles { panels: $panels, by_rows: &[$(run::<$m, $panels, $half> as TileFn),*] }
     };
 }
 
@@ -299,11 +350,11 @@ pub static KERNEL: GemmKernel = GemmKernel {
     name: "gemm_i8_6x64__avx512vnni",
     isa: Isa::Avx512Vnni,
     tiles: &[
-        by_rows!(8: 1 2 3),
-        by_rows!(4: 1 2 3 4 5 6),
-        by_rows!(3: 1 2 3 4 5 6 7 8),
-        by_rows!(2: 1 2 3 4 5 6 7 8 9 10 11 12),
-        by_rows!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16),
+        by_rows!(8 false: 1 2),
+        by_rows!(4 false: 1 2 3 4 5 6),
+        by_rows!(2 false: 1 2 3 4 5 6 7 8 9 10 11 12),
+        by_rows!(1 false: 1 2 3 4 5 6 7 8 9 10 11 12),
     ],
     tall: 1,
+    half: &[by_rows!(2 true: 1 2 3 4 5 6 7 8 9 10 11 12), by_rows!(1 true: 1 2 3 4 5 6 7 8 9 10 11 12)],
 };

@@ -35,6 +35,7 @@ pub static KERNEL: GemmKernel = GemmKernel {
     isa: Isa::AvxVnni,
     tiles: &[by_rows!(run 4: 1), by_rows!(run 2: 1 2 3), by_rows!(run 1: 1 2 3 4 5 6)],
     tall: 2,
+    half: &[],
 };
 
 /// The same with the encoding of AVX-512, for processors that have only that.
@@ -63,5 +64,6 @@ pub(super) mod evex {
         isa: Isa::Avx512Vnni,
         tiles: &[by_rows!(run 4: 1), by_rows!(run 2: 1 2 3), by_rows!(run 1: 1 2 3 4 5 6)],
         tall: 2,
+        half: &[],
     };
 }

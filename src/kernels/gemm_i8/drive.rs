@@ -54,20 +54,34 @@ impl GemmKernel {
     }
 }
 
+impl GemmKernel {
+    /// The micro-kernels for the last panels, where only the first half of the last one has columns below `cols`.
+    fn half_for(&self, panels: Range<usize>, cols: usize) -> Option<&'static Tiles> {
+        let is_half = panels.end * PANEL >= cols + PANEL / 2;
+        // Others than the last are best taken four or two at a time.
+        let wanted = if panels.len().is_multiple_of(2) { 2 } else { 1 };
+        self.half.iter().find(|half| is_half && half.panels == wanted)
+    }
+}
+
 /// Computes a part, on the calling thread.
 ///
 /// # Safety
 /// The product's addresses are valid as [`Product`] says, rows and panels are its own, nothing else touches the part's
 /// elements of y meanwhile, and the processor has the kernel's instruction set.
 pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mut S) {
-    let tiles = p.kernel.tiles_for(part.rows.len(), part.panels.len());
-    let high = tiles[0].by_rows.len();
+    let half = p.kernel.half_for(part.panels.clone(), p.store.cols);
+    let whole = part.panels.len() - half.map_or(0, |half| half.panels);
+    let tiles = if whole > 0 { p.kernel.tiles_for(part.rows.len(), whole) } else { &[] };
+    let widest = tiles.first().or(half).unwrap_or(&p.kernel.tiles[0]);
+    let high = widest.by_rows.len();
     let panel_len = p.quads * PANEL * QUAD;
-    let block = (WEIGHTS_BLOCK / panel_len.max(1)).max(1).next_multiple_of(tiles[0].panels);
+    let block = (WEIGHTS_BLOCK / panel_len.max(1)).max(1).next_multiple_of(widest.panels);
     let mut offsets = [0; MAX_ROWS];
     let mut first = part.panels.start;
     while first < part.panels.end {
         let panels = first..(first + block).min(part.panels.end);
+        let half = half.filter(|half| panels.end == part.panels.end && panels.len() >= half.panels);
         let mut row = part.rows.start;
         let mut tile = Tile {
             segments: sight.segments(),
@@ -89,7 +103,7 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
                     sum_up(p.w_zero, rows, sight, &mut offsets);
                     tile.offsets = offsets.as_ptr();
                 }
-                run_tiles(p, tiles, rows, panels.clone(), &mut tile, sight);
+                run_tiles(p, (tiles, half), rows, panels.clone(), &mut tile, sight);
                 look_up(&tile.store, rows, panels.clone());
                 tile.store.advance(rows);
             }
@@ -106,7 +120,7 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
 #[inline(always)]
 unsafe fn run_tiles<S: Sights>(
     p: &Product<'_>,
-    tiles: &[Tiles],
+    (tiles, half): (&[Tiles], Option<&Tiles>),
     rows: usize,
     panels: Range<usize>,
     tile: &mut Tile<'_>,
@@ -116,9 +130,10 @@ unsafe fn run_tiles<S: Sights>(
     tile.count = prepared.end;
     let whole = prepared.end == sight.count();
     let mut panel = panels.start;
-    for group in tiles {
+    let end_of_whole = panels.end - half.map_or(0, |half| half.panels);
+    for (group, end) in tiles.iter().map(|t| (t, end_of_whole)).chain(half.map(|half| (half, panels.end))) {
         let run = group.by_rows[rows - 1];
-        while panel + group.panels <= panels.end {
+        while panel + group.panels <= end {
             let (w, column) = (p.w.wrapping_add(panel * tile.panel), panel * PANEL);
             // SAFETY: the panels are those of the product, and prepared segments are valid.
             unsafe {
@@ -207,16 +222,17 @@ unsafe fn sum_up<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, offsets: &m
 /// As [`run_part`].
 unsafe fn look_up(store: &Store<'_>, rows: usize, panels: Range<usize>) {
     let how = store.how;
-    if how.table.is_null() {
-        return;
-    }
-    for r in 0..rows {
-        for c in panels.start * PANEL..(panels.end * PANEL).min(store.cols) {
-            // SAFETY: a byte of the part, and one of the table's 256.
-            unsafe {
-                let y = store.y.add(r * how.y_pitch + c);
-                y.write(how.table.add(usize::from(y.read())).read());
-            }
+    // SAFETY: the table is there where it is not null.
+    let Some(table) = (unsafe { how.table.as_ref() }) else { return };
+    let first = panels.start * PANEL;
+    let cols = (panels.end * PANEL).min(store.cols) - first;
+    // Rows without gaps are one line.
+    let (lines, len) = if how.y_pitch == cols { (1, rows * cols) } else { (rows, cols) };
+    for line in 0..lines {
+        // SAFETY: bytes of the part. Owning a kernel that looks up proves that the processor has its instruction set.
+        unsafe {
+            let y = store.y.add(line * how.y_pitch + first);
+            (how.look_up.line)(table, y, y, len);
         }
     }
 }

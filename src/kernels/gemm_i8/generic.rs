@@ -69,4 +69,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     isa: Isa::Generic,
     tiles: &[Tiles { panels: 1, by_rows: &[run as TileFn] }],
     tall: 0,
+    half: &[],
 };

@@ -3,6 +3,7 @@
 use super::PANEL;
 use crate::requantize::{Epilogue, Requantize, Residual};
 use crate::sight::Segment;
+use crate::table::{ENTRIES, TableKernel};
 use crate::{Rows, RowsMut};
 
 /// Sums that a tile has at most.
@@ -50,7 +51,8 @@ pub(crate) struct How {
     pub(crate) residual_pitch: usize,
     pub(crate) y_pitch: usize,
     /// Applied to finished rows; null for none.
-    pub(crate) table: *const u8,
+    pub(crate) table: *const [u8; ENTRIES],
+    pub(crate) look_up: &'static TableKernel,
 }
 
 impl How {
@@ -62,7 +64,8 @@ impl How {
             residual: epilogue.residual.map_or(none, |(_, how)| how),
             residual_pitch: epilogue.residual.map_or(0, |(r, _)| r.pitch()),
             y_pitch: y.pitch(),
-            table: epilogue.table.map_or(core::ptr::null(), <[u8]>::as_ptr),
+            table: epilogue.table.map_or(core::ptr::null(), |table| table.as_ptr().cast()),
+            look_up: epilogue.look_up,
         }
     }
 }
