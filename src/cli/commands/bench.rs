@@ -258,7 +258,7 @@ fn print_profile(plan: &Plan<'_>, steps: &[u64]) {
             Default::default()
         };
         let row = [i.to_string(), step.code.name().into(), shape, output::duration(steps[i]), share, macs, rate];
-        table.add_row(row.into_iter().chain([step.name.to_owned()]));
+        table.add_row(row.into_iter().chain([output::shorten(step.name, 60)]));
     }
     say!("{table}");
 }

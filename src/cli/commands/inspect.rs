@@ -85,15 +85,8 @@ fn steps(plan: &Plan<'_>, metadata: &Map<String, Value>) {
         let macs = if step.macs > 0 { output::count(step.macs) } else { String::new() };
         let live = live(step.index).map(output::bytes).unwrap_or_default();
         let nodes = nodes(step.index).unwrap_or_else(|| step.name.to_owned());
-        let row = [step.index.to_string(), step.code.name().into(), shape, macs, live, shorten(&nodes, 60)];
+        let row = [step.index.to_string(), step.code.name().into(), shape, macs, live, output::shorten(&nodes, 60)];
         table.add_row(row);
     }
     say!("{table}");
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }
