@@ -8,6 +8,7 @@ mod determinism;
 mod engine;
 mod golden;
 mod hostile_plans;
+mod int8;
 mod npz;
 mod shared_models;
 mod zero_alloc;

@@ -1,0 +1,78 @@
+//! An int8 plan gives the same bits on every instruction set, in any number of threads.
+
+use std::path::{Path, PathBuf};
+
+use coulter_compile::CompileOptions;
+use coulter_exec::threads::ThreadPool;
+use coulter_exec::{Session, SessionOptions, verify};
+use coulter_kernels::{Isa, IsaSet};
+use coulter_plan::{OpCode, Plan};
+
+use crate::engine;
+
+/// Seeded bytes, of every value.
+fn noise(seed: u64, bytes: &mut [u8]) {
+    let mut state = seed;
+    for byte in bytes {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *byte = (state >> 56) as u8;
+    }
+}
+
+/// The bytes of all outputs for the inputs of the golden case, and, where inputs are bytes, for random ones.
+fn outputs(plan: &Plan<'_>, isas: IsaSet, threads: usize) -> Vec<Vec<u8>> {
+    let pool = ThreadPool::new(threads).expect("threads start");
+    let options = SessionOptions { isas, parallel: &pool, ..SessionOptions::default() };
+    let mut session = Session::new(*plan, options).expect("the plan binds without fallback");
+    let mut all = Vec::new();
+    for case in 0..4 {
+        for (i, port) in plan.inputs().enumerate() {
+            session.input_mut(i).copy_from_slice(plan.golden(0).input(i));
+            if case > 0 && port.tensor.dtype.size() == 1 {
+                noise(case, session.input_mut(i));
+            }
+        }
+        session.run().expect("the plan runs");
+        all.extend((0..plan.output_count()).map(|i| session.output(i).to_vec()));
+    }
+    all
+}
+
+/// Fails where an instruction set or a number of threads shows in the outputs, or in what any step computes.
+pub fn assert_same_bits(name: &str, bytes: &[u8]) {
+    let plan = Plan::parse(bytes).expect("the compiler's plans are valid");
+    assert!(plan.steps().any(|step| matches!(step.code, OpCode::QConv2d | OpCode::QFullyConnected)), "{name} is int8");
+    assert_eq!(plan.golden_tolerance(), 0.0, "{name} is exact");
+    let reference = outputs(&plan, IsaSet::GENERIC, 1);
+    for cap in Isa::ALL.into_iter().filter(|&isa| IsaSet::detect().contains(isa)) {
+        let isas = IsaSet::detect().capped(cap);
+        for threads in [1, 2] {
+            let same = outputs(&plan, isas, threads) == reference;
+            assert!(same, "{name}: other bits on {} in {threads} threads", cap.name());
+        }
+        let mut session = Session::new(plan, SessionOptions { isas, ..SessionOptions::default() }).expect("it binds");
+        assert_eq!(verify::first_wrong_step(&mut session), Ok(None), "{name} on {}", cap.name());
+    }
+}
+
+/// The files `name` in the folders of real models.
+fn shared(name: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models");
+    let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> =
+        folders.map(|entry| entry.path().join(name)).filter(|file| file.is_file()).collect();
+    files.sort();
+    if files.is_empty() {
+        println!("skipped: ../shared/models is absent");
+    }
+    files
+}
+
+#[test]
+fn quantized_models_give_the_same_bits_everywhere() {
+    for file in shared("model_int8_qdq.onnx") {
+        let options = CompileOptions { forbid_fallback: true, ..CompileOptions::default() };
+        let compiled = engine::compile(&file, &options).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        assert_same_bits(&file.display().to_string(), &engine::aligned(&compiled.plan));
+    }
+}
