@@ -20,6 +20,7 @@ use core::ops::Range;
 pub use crate::depthwise_f32::{PANEL, Shape};
 use crate::parallel::{grid, share};
 use crate::requantize::Epilogue;
+use crate::table::{ENTRIES, TableKernel};
 use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { DepthwiseKernel:
@@ -65,7 +66,8 @@ pub struct DepthwiseKernel {
     pub name: &'static str,
     /// The instruction set.
     pub isa: Isa,
-    /// Computes output rows, counted over all images, of some channels that begin with a panel.
+    /// Computes output rows, counted over all images, of some channels that begin with a panel; not yet looked up in a
+    /// table.
     ///
     /// Safety: the ranges lie in the job's shape, nothing else accesses these outputs, and the processor has the
     /// instruction set.
@@ -73,13 +75,14 @@ pub struct DepthwiseKernel {
 }
 
 impl DepthwiseKernel {
-    /// Computes `operands.y`.
+    /// Computes `operands.y`. `look_up` is the kernel that looks bytes up where there is a table.
     ///
     /// # Panics
     /// If the operands do not have the sizes that `shape` tells.
-    pub fn apply(&self, shape: &Shape, operands: &Operands<'_>, parallel: &dyn Parallel) {
+    pub fn apply(&self, shape: &Shape, operands: &Operands<'_>, look_up: &TableKernel, parallel: &dyn Parallel) {
         check(shape, operands);
         let job = Job { shape, operands };
+        let table = operands.epilogue.table.and_then(|table| table.try_into().ok());
         let rows = shape.batch * shape.vertical.output;
         let elements = rows * shape.horizontal.output * shape.channels;
         let work = elements.saturating_mul(shape.vertical.kernel * shape.horizontal.kernel);
@@ -92,9 +95,37 @@ impl DepthwiseKernel {
             for first in rows.clone().step_by(block) {
                 // SAFETY: the shares are ranges of the shape that no other task has, and the operands fit it. Owning a
                 // kernel selected from a set of instruction sets proves that the processor has it.
-                unsafe { (self.run)(&job, first..(first + block).min(rows.end), channels.clone()) }
+                unsafe {
+                    let rows = first..(first + block).min(rows.end);
+                    (self.run)(&job, rows.clone(), channels.clone());
+                    if let Some(table) = table {
+                        job.look_up(table, look_up, rows, channels.clone());
+                    }
+                }
             }
         });
+    }
+}
+
+impl Job<'_> {
+    /// Replaces finished bytes by those of a table.
+    ///
+    /// # Safety
+    /// The ranges lie in the shape, nothing else accesses these outputs, and the processor has the kernel's instruction
+    /// set.
+    unsafe fn look_up(&self, table: &[u8; ENTRIES], kernel: &TableKernel, rows: Range<usize>, channels: Range<usize>) {
+        let (y, width) = (&self.operands.y, self.shape.horizontal.output);
+        let (mut pixels, mut len) = (rows.len() * width, channels.len());
+        if y.pitch() == len {
+            (pixels, len) = (1, pixels * len);
+        }
+        for pixel in 0..pixels {
+            // SAFETY: these are channels of a pixel of the rows, or all channels of all.
+            unsafe {
+                let y = y.as_ptr().add((rows.start * width + pixel) * y.pitch() + channels.start);
+                (kernel.line)(table, y, y, len);
+            }
+        }
     }
 }
 

@@ -62,9 +62,7 @@ unsafe fn store(job: &Job<'_>, row: usize, ox: usize, channels: Range<usize>) {
             if let Some((r, how)) = &epilogue.residual {
                 v = how.add(v, r.as_ptr().add(pixel * r.pitch() + c).read());
             }
-            let byte = epilogue.requantize.round(v);
-            let byte = epilogue.table.map_or(byte, |table| table[usize::from(byte)]);
-            y.as_ptr().add(pixel * y.pitch() + c).write(byte);
+            y.as_ptr().add(pixel * y.pitch() + c).write(epilogue.requantize.round(v));
         }
     }
 }

@@ -124,8 +124,6 @@ pub(super) struct Source<const G: usize> {
 pub(super) struct Target<const G: usize> {
     pub(super) at: [[*mut u8; G]; 2],
     pub(super) step: [[usize; G]; 2],
-    /// Room for the results of a column that is not there.
-    pub(super) waste: *mut u8,
 }
 
 /// Interleaves input columns.

@@ -80,10 +80,12 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
             let mut ox = 0;
             while ox < self.columns {
                 let inside = cursor.x >= 0 && cursor.x + (TILE * S) as isize <= self.width as isize;
-                if inside && ox + TILE <= self.columns {
-                    self.tile::<false>(&mut cursor, &mut seen, ox);
+                if ox + TILE > self.columns {
+                    self.tile::<true, 1>(&mut cursor, &mut seen, ox);
+                } else if inside {
+                    self.tile::<false, TILE>(&mut cursor, &mut seen, ox);
                 } else {
-                    self.tile::<true>(&mut cursor, &mut seen, ox);
+                    self.tile::<true, TILE>(&mut cursor, &mut seen, ox);
                 }
                 ox += TILE;
             }
@@ -130,13 +132,18 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
         }
     }
 
-    /// Output columns from `ox` on; with `EDGE`, those of them that are there. `seen` holds the columns that they share
-    /// with those before, and then with those after.
+    /// `T` output columns from `ox` on. `seen` holds the columns that they share with those before, and then with those
+    /// after. With `EDGE` they may see padding.
     ///
     /// # Safety
     /// As for [`Task::run`].
     #[inline(always)]
-    unsafe fn tile<const EDGE: bool>(&self, cursor: &mut Cursor<G>, seen: &mut [[V::Quads; 4]; 2], ox: usize) {
+    unsafe fn tile<const EDGE: bool, const T: usize>(
+        &self,
+        cursor: &mut Cursor<G>,
+        seen: &mut [[V::Quads; 4]; 2],
+        ox: usize,
+    ) {
         let block = self.block;
         // SAFETY: as the caller promises.
         unsafe {
@@ -145,18 +152,18 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
             if S == 1 {
                 columns[1] = seen[1];
             }
-            for column in &mut columns[shared..shared + TILE * S] {
+            for column in &mut columns[shared..shared + T * S] {
                 *column = self.column::<EDGE>(cursor);
             }
             *seen = if S == 1 { [columns[2], columns[3]] } else { [columns[4], columns[4]] };
-            let mut halves = [[[block.zero; TILE]; R]; 2];
+            let mut halves = [[[block.zero; T]; R]; 2];
             for half in 0..2 {
-                let mut sums = [[[block.bias[0]; TILE]; R]; 2];
+                let mut sums = [[[block.bias[0]; T]; R]; 2];
                 for i in 0..2 {
                     let q = 2 * half + i;
                     for r in 0..R {
                         let weights = &block.weights[q][r];
-                        for t in 0..TILE {
+                        for t in 0..T {
                             let mut sum = block.bias[q];
                             for kx in 0..3 {
                                 sum = V::dot(sum, columns[t * S + kx][q], weights[kx]);
@@ -166,20 +173,18 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                     }
                 }
                 for r in 0..R {
-                    for t in 0..TILE {
+                    for t in 0..T {
                         halves[half][r][t] = V::pack(sums[0][r][t], sums[1][r][t]).add_words(block.zero);
                     }
                 }
             }
-            for t in 0..TILE {
+            for t in 0..T {
                 for r in 0..R {
                     let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
-                    let mut at = [self.target.waste; G];
+                    let mut at = self.target.at[r];
                     for g in 0..G {
-                        if !EDGE || ox + t < self.columns {
-                            let step = if INNER { self.target.step[0][0] } else { self.target.step[r][g] };
-                            at[g] = self.target.at[r][g].wrapping_add((ox + t) * step);
-                        }
+                        let step = if INNER { self.target.step[0][0] } else { self.target.step[r][g] };
+                        at[g] = at[g].wrapping_add((ox + t) * step);
                     }
                     bytes.scatter::<G, FULL>(at, self.count);
                 }

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Task};
 use super::plain::Plain;
 use super::strip::{Block, Fill, Line, Prepare, Source, Spread, TILE, Target, Tile, strip};
 use super::sweep::Sweep;
@@ -18,13 +18,21 @@ fn square(job: &Job<'_>) -> Option<(usize, usize)> {
     (square && plain_end && [3, 5].contains(&v.kernel) && [1, 2].contains(&v.stride)).then_some((v.kernel, v.stride))
 }
 
-/// Whether no sum of these channels leaves an i32 when it is scaled.
-fn is_bounded(job: &Job<'_>, channels: &Range<usize>) -> bool {
-    /// More than kernels of 5 can sum up.
-    const SUMS: f32 = 25.0 * 255.0 * 128.0;
-    let epilogue = &job.operands.epilogue;
-    let mut numbers = epilogue.bias[channels.clone()].iter().zip(&epilogue.multiplier[channels.clone()]);
-    numbers.all(|(&bias, m)| (SUMS + (bias as f32).abs()) * m.abs() < (1u32 << 30) as f32)
+/// Finds out whether no sum of these channels leaves an i32 when it is scaled.
+struct Bounds<'a> {
+    bias: &'a [i32],
+    multiplier: &'a [f32],
+    bounded: &'a mut bool,
+}
+
+impl Task for Bounds<'_> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        /// More than kernels of 5 can sum up.
+        const SUMS: f32 = 25.0 * 255.0 * 128.0;
+        let is_bounded = |(&bias, m): (&i32, &f32)| (SUMS + (bias as f32).abs()) * m.abs() < (1u32 << 30) as f32;
+        *self.bounded = self.bias.iter().zip(self.multiplier).fold(true, |all, one| all & is_bounded(one));
+    }
 }
 
 /// Computes output rows, counted over all images, of some channels that begin with a panel.
@@ -32,7 +40,11 @@ fn is_bounded(job: &Job<'_>, channels: &Range<usize>) -> bool {
 /// # Safety
 /// The ranges lie in the job's shape, nothing else accesses these outputs, and the processor has the instruction set.
 pub(super) unsafe fn run<V: Lanes>(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
-    let square = square(job).filter(|_| is_bounded(job, &channels));
+    let (epilogue, mut bounded) = (&job.operands.epilogue, false);
+    let (bias, multiplier) = (&epilogue.bias[channels.clone()], &epilogue.multiplier[channels.clone()]);
+    // SAFETY: as the caller promises.
+    unsafe { V::within(Bounds { bias, multiplier, bounded: &mut bounded }) };
+    let square = square(job).filter(|_| bounded);
     let mut c = channels.start;
     while c < channels.end {
         let left = channels.end - c;
@@ -50,7 +62,6 @@ pub(super) unsafe fn run<V: Lanes>(job: &Job<'_>, rows: Range<usize>, channels: 
                 Some((_, 1)) => by_width::<V, 5, 1, 2>(job, &rows, c, left),
                 Some(_) => by_width::<V, 5, 2, 1>(job, &rows, c, left),
             };
-            look_up(job, &rows, c..c + count);
             c += count;
         }
     }
@@ -132,36 +143,37 @@ unsafe fn strips<V: Lanes, const K: usize, const S: usize, const R: usize, const
     unsafe {
         V::within(Prepare::<V, K, G> { job, c, block: &mut block });
         let mut strips = Rows { job, c, count, block: &block, line: &mut line, zeros: &zeros, waste: &mut waste };
-        let mut row = rows.start;
-        while row < rows.end {
-            // Rows of one image.
-            let height = job.shape.vertical.output;
-            let left = (rows.end - row).min(height - row % height);
-            if G == 1 && left < R {
-                strips.run::<K, S, 1, G, FULL>(row, 1);
-                row += 1;
-            } else {
-                let count = left.min(R * G).min(if G == 1 { R } else { usize::MAX });
-                strips.run::<K, S, R, G, FULL>(row, count);
-                row += count;
+        let height = job.shape.vertical.output;
+        let (mut image, mut oy, mut left) = (rows.start / height, rows.start % height, rows.len());
+        while left > 0 {
+            // A group at the end may have one row, and there may be fewer groups: those of one image.
+            let count = left.min(height - oy).min(R * G);
+            match G == 1 && count < R {
+                true => strips.run::<K, S, 1, G, FULL>(image, oy, count),
+                false => strips.run::<K, S, R, G, FULL>(image, oy, count),
+            }
+            (oy, left) = (oy + count, left - count);
+            if oy == height {
+                (image, oy) = (image + 1, 0);
             }
         }
     }
 }
 
 impl<V: Lanes> Rows<'_, '_, V> {
-    /// Computes `count` rows from `row` on, at most `R` for each of `G` groups.
+    /// Computes `rows` rows of an image from `oy` on, at most `R` for each of `G` groups.
     ///
     /// # Safety
-    /// As for [`run`]; the rows belong to one image.
+    /// As for [`run`].
     unsafe fn run<const K: usize, const S: usize, const R: usize, const G: usize, const FULL: bool>(
         &mut self,
-        row: usize,
+        image: usize,
+        oy: usize,
         rows: usize,
     ) {
         let (h, operands) = (&self.job.shape.horizontal, self.job.operands);
-        let source = self.source::<K, S, R, G>(row, rows);
-        let target = self.target::<R, G>(row, rows);
+        let source = self.source::<K, S, R, G>(image, oy, rows);
+        let target = self.target::<R, G>(image * self.job.shape.vertical.output + oy, rows);
         let (pitch, width) = (operands.y.pitch(), h.output);
         if K == 3 && V::SWEEPS {
             let inner = G > 1 && source.is_inside && rows == R * G;
@@ -242,12 +254,14 @@ impl<V: Lanes> Rows<'_, '_, V> {
     fn target<const R: usize, const G: usize>(&mut self, row: usize, rows: usize) -> Target<G> {
         let (h, y) = (&self.job.shape.horizontal, &self.job.operands.y);
         let waste = self.waste.as_mut_ptr().cast::<u8>();
-        let mut target = Target { at: [[waste; G]; 2], step: [[0; G]; 2], waste };
-        for (g, r) in (0..G).flat_map(|g| (0..R).map(move |r| (g, r))) {
-            let at = g * R + r;
-            if at < rows {
-                target.at[r][g] = y.as_ptr().wrapping_add((row + at) * h.output * y.pitch() + self.c);
-                target.step[r][g] = y.pitch();
+        let mut target = Target { at: [[waste; G]; 2], step: [[0; G]; 2] };
+        let mut at = y.as_ptr().wrapping_add(row * h.output * y.pitch() + self.c);
+        for g in 0..G {
+            for r in 0..R {
+                if g * R + r < rows {
+                    (target.at[r][g], target.step[r][g]) = (at, y.pitch());
+                    at = at.wrapping_add(h.output * y.pitch());
+                }
             }
         }
         target
@@ -284,45 +298,26 @@ impl<V: Lanes> Rows<'_, '_, V> {
     /// Where the input rows lie that some output rows see.
     fn source<const K: usize, const S: usize, const R: usize, const G: usize>(
         &self,
-        row: usize,
+        image: usize,
+        oy: usize,
         rows: usize,
     ) -> Source<G> {
         let (v, h, x) = (&self.job.shape.vertical, &self.job.shape.horizontal, &self.job.operands.x);
-        let (image, oy) = (row / v.output, row % v.output);
-        let mut source =
-            Source { at: [[self.zeros.as_ptr(); G]; 6], step: [[0; G]; 6], row: h.input * x.pitch(), is_inside: true };
+        let (row, first) = (h.input * x.pitch(), v.first(oy));
+        let mut source = Source { at: [[self.zeros.as_ptr(); G]; 6], step: [[0; G]; 6], row, is_inside: true };
+        let image = x.as_ptr().wrapping_add(image * v.input * row + self.c);
         // The last rows are seen by the second output row of a group alone; what else meets weights of zero.
-        let seen = K + (R - 1) * S;
-        for k in 0..seen {
+        for k in 0..K + (R - 1) * S {
             for g in 0..G {
-                let y = v.first(oy + g * R) + k as isize;
-                if g * R >= rows || (y as usize) >= v.input {
+                let y = first + (g * R * S + k) as isize;
+                if g * R < rows && (y as usize) < v.input {
+                    source.at[k][g] = image.wrapping_add(y as usize * row);
+                    source.step[k][g] = x.pitch();
+                } else {
                     source.is_inside = false;
-                    continue;
                 }
-                let pixel = (image * v.input + y as usize) * h.input;
-                source.at[k][g] = x.as_ptr().wrapping_add(pixel * x.pitch() + self.c);
-                source.step[k][g] = x.pitch();
             }
         }
         source
-    }
-}
-
-/// Looks finished channels up in the table, if there is one.
-///
-/// # Safety
-/// As for [`run`].
-unsafe fn look_up(job: &Job<'_>, rows: &Range<usize>, channels: Range<usize>) {
-    let (Some(table), y) = (job.operands.epilogue.table, &job.operands.y) else { return };
-    let width = job.shape.horizontal.output;
-    for pixel in rows.start * width..rows.end * width {
-        for c in channels.clone() {
-            // SAFETY: a byte of the rows, and one of the table's 256.
-            unsafe {
-                let y = y.as_ptr().add(pixel * y.pitch() + c);
-                y.write(*table.get_unchecked(usize::from(y.read())));
-            }
-        }
     }
 }
