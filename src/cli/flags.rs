@@ -138,9 +138,65 @@ pub struct CompileArgs {
     /// Write what became of every ONNX node
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
+    /// How 8-bit models are made.
+    #[command(flatten)]
+    pub quantize: QuantizeFlags,
     /// How.
     #[command(flatten)]
     pub flags: CompileFlags,
+}
+
+/// How a trained f32 model becomes one that computes in 8 bits.
+#[cfg(feature = "compile")]
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "8 bits")]
+pub struct QuantizeFlags {
+    /// Compute in 8 bits what can be
+    #[arg(long, requires = "calibrate")]
+    pub int8: bool,
+    /// Typical inputs, as for `run --input`, or a folder of them; an array y in an .npz tells the right classes, as does
+    /// --labels FILE.npy, FILE.txt (numbers) or FILE.json (a list, or an object from file names to classes)
+    #[arg(long, value_name = "FILE.npz|DIR", requires = "int8")]
+    pub calibrate: Option<PathBuf>,
+    /// Use no more samples than this
+    #[arg(long, value_name = "N", default_value_t = 256, requires = "int8", value_parser = samples)]
+    pub samples: usize,
+    /// How the ranges of values are chosen (default: what does best on the samples)
+    #[arg(long, value_enum, requires = "int8")]
+    pub ranges: Option<Ranges>,
+    /// Keep nodes in f32 until no more accuracy is lost; without labels agreement with f32, without classes the relative
+    /// error of the outputs
+    #[arg(long, value_name = "0.5%", requires = "int8", value_parser = part)]
+    pub max_drop: Option<f64>,
+    /// Try every node alone in 8 bits and tell what it costs
+    #[arg(long, requires = "int8")]
+    pub sensitivity: bool,
+}
+
+/// See [`coulter_compile::RangeMethod`].
+#[cfg(feature = "compile")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Ranges {
+    /// From the least value seen to the greatest
+    Minmax,
+    /// Without the outermost 0.01 % of the values
+    Percentile,
+    /// Least mean squared error
+    Mse,
+    /// Least Kullback-Leibler divergence
+    Entropy,
+}
+
+#[cfg(feature = "compile")]
+impl From<Ranges> for coulter_compile::RangeMethod {
+    fn from(ranges: Ranges) -> Self {
+        match ranges {
+            Ranges::Minmax => Self::MinMax,
+            Ranges::Percentile => Self::Percentile,
+            Ranges::Mse => Self::Mse,
+            Ranges::Entropy => Self::Entropy,
+        }
+    }
 }
 
 /// See [`Verb::Check`].
@@ -239,6 +295,19 @@ pub struct VerifyArgs {
     /// Open the tract-core sub-models of a plan that you trust
     #[arg(long)]
     pub allow_fallback: bool,
+}
+
+/// A fraction, or a percentage.
+#[cfg(feature = "compile")]
+fn part(text: &str) -> Result<f64, String> {
+    let (number, unit) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    let part = number.trim().parse::<f64>().map_err(|e| format!("{text:?}: {e}"))? / unit;
+    if (0.0..=1.0).contains(&part) { Ok(part) } else { Err("give a percentage, such as 0.5%".into()) }
+}
+
+#[cfg(feature = "compile")]
+fn samples(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a number from 1 on".into())
 }
 
 fn dim(text: &str) -> Result<(String, usize), String> {

@@ -7,6 +7,8 @@
 pub mod allocations;
 #[cfg(feature = "compile")]
 mod cache;
+#[cfg(feature = "compile")]
+mod calibration;
 mod commands;
 mod describe;
 mod engine;

@@ -64,6 +64,9 @@ pub enum CompileError {
         /// What is expected and what was found.
         reason: String,
     },
+    /// The samples to calibrate on are not what is needed.
+    #[error("cannot calibrate: {0}")]
+    Calibration(String),
     /// The reference cannot run the model.
     #[error("tract, which values are compared with, cannot run this model: {0}")]
     Reference(String),

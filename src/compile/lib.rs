@@ -14,21 +14,24 @@ mod golden;
 pub mod graph;
 mod lower;
 mod memory;
-mod quantize;
+pub mod quantize;
 mod report;
 pub mod rules;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
 
 use emit::{Golden, Notes};
 use graph::Graph;
+use quantize::Outcome;
 
 pub use error::{CompileError, Problem};
 pub use front::{Peek, peek};
+pub use quantize::{Quantization, QuantizeOptions, RangeMethod, Sensitivity};
 pub use report::{FallbackEntry, FoldedEntry, FusedEntry, Report, StepEntry};
 
 /// How to compile.
@@ -42,6 +45,8 @@ pub struct CompileOptions {
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Golden cases to store, each the bytes of every graph input; when empty, one seeded case is made.
     pub golden_inputs: Vec<Vec<Vec<u8>>>,
+    /// Whether to compute in 8 bits what can be, and on what to calibrate that.
+    pub quantize: Option<QuantizeOptions>,
 }
 
 /// What compiling gives.
@@ -69,7 +74,9 @@ pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -
     progress("rewrite", 0.0);
     rules::apply(&mut graph);
     quantize::absorb(&mut graph);
-    assemble(&graph, hash, options, progress)
+    let Some(wanted) = &options.quantize else { return assemble(&graph, hash, options, None, progress) };
+    let Outcome { graph, quantization, reasons } = quantize::post_training(&graph, wanted, progress)?;
+    assemble(&graph, hash, options, Some((quantization, reasons)), progress)
 }
 
 /// Lists everything that keeps a model from compiling, all at once; empty when nothing does.
@@ -87,11 +94,13 @@ pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, Com
     Ok(lower::lower(&graph).err().unwrap_or_default())
 }
 
-/// From our own graph to a plan.
+/// From our own graph to a plan. A quantized one comes with how it was quantized and why its nodes, by name, have their
+/// types.
 pub(crate) fn assemble(
     graph: &Graph,
     onnx_sha256: [u8; 32],
     options: &CompileOptions,
+    quantized: Option<(Quantization, BTreeMap<String, String>)>,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
     progress("lower", 0.0);
@@ -102,6 +111,9 @@ pub(crate) fn assemble(
     let origins = emit::origins(graph);
     let emission = emit::Emission { graph, program: &program, layout: &layout, origins: &origins };
     let mut report = report::describe(&program, &layout, &options.dims);
+    if let Some((quantization, reasons)) = quantized {
+        report.explain(quantization, &reasons, &program);
+    }
     progress("compute golden outputs", 0.0);
     let unproved = emission.write(&Golden::default(), |_| String::new());
     let golden = golden::cases(graph, &unproved, options, progress)?;

@@ -1,5 +1,30 @@
 //! From real numbers to bytes: how a graph whose tensors are quantized comes to compute with bytes.
+//!
+//! [`absorb`] makes operators on bytes of what stands between a dequantization and a quantization. Models that were trained
+//! with such pairs bring them along; [`post_training`] puts them onto the edges of others, by what those compute on samples.
 
 mod absorb;
+mod bias_correction;
+mod calibrate;
+mod candidate;
+mod choose;
+mod equalize;
+mod insert;
+mod kinds;
+mod measure;
+mod post_training;
+mod prepare;
+mod ranges;
+mod run;
+mod sensitivity;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod weights;
 
 pub(crate) use absorb::absorb;
+pub use equalize::Equalization;
+pub(crate) use post_training::{Outcome, post_training};
+pub use post_training::{Quantization, QuantizeOptions, Tried};
+pub use ranges::RangeMethod;
+pub use sensitivity::Sensitivity;

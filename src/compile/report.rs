@@ -1,12 +1,13 @@
 //! What became of a model.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use coulter_plan::OpCode;
 use serde::Serialize;
 
 use crate::lower::{Program, Step};
 use crate::memory::Layout;
+use crate::quantize::Quantization;
 
 /// The compile report; its JSON form is what `compile --report` and `inspect --json` print.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
@@ -29,6 +30,31 @@ pub struct Report {
     pub packing: String,
     /// Symbolic dimensions and the values they were given.
     pub dims: Vec<(String, usize)>,
+    /// How the model was quantized, if that was done here.
+    #[serde(default)]
+    pub quantization: Option<Quantization>,
+}
+
+impl Report {
+    /// Tells how the model was quantized, and of each step why it has its type.
+    pub(crate) fn explain(
+        &mut self,
+        quantization: Quantization,
+        reasons: &BTreeMap<String, String>,
+        program: &Program,
+    ) {
+        self.quantization = Some(quantization);
+        for (entry, step) in self.steps.iter_mut().zip(&program.steps) {
+            let converts = match step.params.code() {
+                OpCode::Quantize => "8-bit steps read it",
+                OpCode::Dequantize => "f32 steps or the outputs read it",
+                _ => "",
+            };
+            // A table stands where its result was quantized.
+            let node = step.name.strip_suffix("/quantize").filter(|_| converts.is_empty()).unwrap_or(&step.name);
+            entry.why = reasons.get(node).map_or(converts, String::as_str).to_owned();
+        }
+    }
 }
 
 /// A step of the plan.
@@ -48,6 +74,9 @@ pub struct StepEntry {
     pub arena_bytes: u64,
     /// Kernel family, as far as it is known before binding.
     pub kernel: String,
+    /// Why it computes in the type that it does, in a model that was quantized here; else empty.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// An ONNX node that runs through tract.
@@ -101,6 +130,7 @@ pub(crate) fn describe(program: &Program, layout: &Layout, dims: &[(String, usiz
         plan_bytes: 0,
         packing: PACKING.into(),
         dims: dims.to_vec(),
+        quantization: None,
     }
 }
 
@@ -116,6 +146,7 @@ fn entry(index: usize, step: &Step, arena_bytes: u64) -> StepEntry {
         macs: step.macs,
         arena_bytes,
         kernel: family(step.params.code()).into(),
+        why: String::new(),
     }
 }
 

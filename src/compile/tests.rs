@@ -1,6 +1,6 @@
 //! Graphs made by hand and at random: compiled, parsed, run, and compared with the interpreter.
 
-mod draft;
+pub(crate) mod draft;
 mod golden;
 pub(crate) mod interpreter;
 mod models;

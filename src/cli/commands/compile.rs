@@ -1,16 +1,20 @@
 //! `coulter compile`
 
-use coulter_compile::Report;
+use coulter_compile::{Quantization, Report, Sensitivity};
 use serde_json::json;
 
 use crate::cache::{self, Source};
+use crate::calibration;
 use crate::error::{CliError, Result};
 use crate::flags::CompileArgs;
 use crate::output::{self, say};
 
 /// Compiles a model, writes the plan and tells what became of the nodes.
 pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
-    let compiled = Source::read(&args.model, &args.flags)?.compile(&args.model)?;
+    let (quantize, flags) = calibration::options(&args.model, &args.quantize, &args.flags)?;
+    let mut source = Source::read(&args.model, &flags)?;
+    source.options.quantize = quantize;
+    let compiled = source.compile(&args.model)?;
     let written = |path: &std::path::Path, bytes: &[u8]| {
         cache::write(path, bytes).map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))
     };
@@ -38,6 +42,9 @@ fn summary(report: &Report, plan: &str) {
         report.fused.len(),
         report.folded.len()
     );
+    if let Some(quantization) = &report.quantization {
+        quantized(report, quantization);
+    }
     if report.fallback.is_empty() {
         say!("every step is native");
         return;
@@ -46,6 +53,55 @@ fn summary(report: &Report, plan: &str) {
     let mut table = output::table(&["node", "operator", "why"], &[]);
     for entry in &report.fallback {
         table.add_row([&entry.onnx_node, &entry.op, &entry.reason]);
+    }
+    say!("{table}");
+}
+
+/// How the model was quantized, what that costs, and what is left in f32.
+fn quantized(report: &Report, quantization: &Quantization) {
+    let Quantization { ranges, equalization, samples, measure, f32, int8, agreement, error, .. } = quantization;
+    let bytes = report.steps.iter().filter(|step| step.precision == "int8").count();
+    let biases = if quantization.bias_correction { ", biases corrected" } else { "" };
+    let equalized =
+        if equalization == "none" { String::new() } else { format!(", channels equalized ({equalization})") };
+    say!(
+        "{bytes} of {} compute in 8 bits; ranges {ranges}{equalized}{biases}",
+        output::plural(report.steps.len(), "step")
+    );
+    let percent = |part: f64| format!("{:.2} %", part * 100.0);
+    let agreement = agreement.map_or_else(String::new, |part| format!(", same answer {}", percent(part)));
+    let measured = match measure.as_str() {
+        "accuracy" => format!("accuracy f32 {}, int8 {}", percent(*f32), percent(*int8)),
+        _ => "no labels".into(),
+    };
+    say!("on {}: {measured}{agreement}, error of the outputs {}", output::plural(*samples, "sample"), percent(*error));
+    if !quantization.sensitivity.is_empty() {
+        sensitivity(&quantization.sensitivity);
+    }
+    let real: Vec<_> = report.steps.iter().filter(|step| step.precision == "f32" && !step.why.is_empty()).collect();
+    if !real.is_empty() {
+        let mut table = output::table(&["#", "f32 step", "why", "nodes"], &["#"]);
+        for step in real {
+            let nodes = output::shorten(&step.onnx_nodes.join(", "), 60);
+            table.add_row([&step.index.to_string(), &step.op, &step.why, &nodes]);
+        }
+        say!("{table}");
+    }
+}
+
+/// What each node costs, the worst first.
+fn sensitivity(rows: &[Sensitivity]) {
+    let header = ["node", "operator", "MACs", "SQNR dB", "error alone", "drop alone", ""];
+    let mut table = output::table(&header, &["MACs", "SQNR dB", "error alone", "drop alone"]);
+    let mut rows: Vec<&Sensitivity> = rows.iter().collect();
+    rows.sort_by(|a, b| b.error.total_cmp(&a.error));
+    for row in rows {
+        let db = row.sqnr_db.map_or_else(String::new, |db| format!("{db:.1}"));
+        let percent = |part: f64| format!("{:.2} %", part * 100.0);
+        let kept = if row.kept { "kept in f32" } else { "" };
+        let macs = output::count(row.macs);
+        let node = output::shorten(&row.node, 60);
+        table.add_row([&node, &row.op, &macs, &db, &percent(row.error), &percent(row.drop), kept]);
     }
     say!("{table}");
 }

@@ -78,14 +78,17 @@ fn steps(plan: &Plan<'_>, metadata: &Map<String, Value>) {
         let names = reported?.get(i)?.get("onnx_nodes")?.as_array()?;
         Some(names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
     };
+    let told = |i: usize, what: &str| Some(reported?.get(i)?.get(what)?.as_str()?.to_owned());
     let live = |i: usize| -> Option<u64> { reported?.get(i)?.get("arena_bytes")?.as_u64() };
-    let mut table = output::table(&["#", "operator", "output", "MACs", "live", "nodes"], &["#", "MACs", "live"]);
+    let mut table = output::table(&["#", "operator", "output", "MACs", "live", "nodes", "why"], &["#", "MACs", "live"]);
     for step in plan.steps() {
         let shape = step.operands.output(0).map(|t| output::shape(&t.dims)).unwrap_or_default();
         let macs = if step.macs > 0 { output::count(step.macs) } else { String::new() };
         let live = live(step.index).map(output::bytes).unwrap_or_default();
         let nodes = nodes(step.index).unwrap_or_else(|| step.name.to_owned());
-        let row = [step.index.to_string(), step.code.name().into(), shape, macs, live, output::shorten(&nodes, 60)];
+        let why = told(step.index, "why").unwrap_or_default();
+        let row =
+            [step.index.to_string(), step.code.name().into(), shape, macs, live, output::shorten(&nodes, 60), why];
         table.add_row(row);
     }
     say!("{table}");

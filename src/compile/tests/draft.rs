@@ -9,13 +9,13 @@ use crate::graph::{Graph, Node, Op, TensorId, Value};
 use crate::{CompileOptions, Compiled};
 
 /// A graph in the making.
-pub(super) struct Draft {
-    pub(super) graph: Graph,
-    pub(super) rng: Rng,
+pub(crate) struct Draft {
+    pub(crate) graph: Graph,
+    pub(crate) rng: Rng,
 }
 
 impl Draft {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { graph: Graph { name: "draft".into(), ..Graph::default() }, rng: Rng::new(seed) }
     }
 
@@ -23,35 +23,35 @@ impl Draft {
         format!("t{}", self.graph.tensors.len())
     }
 
-    pub(super) fn input(&mut self, shape: &[usize]) -> TensorId {
+    pub(crate) fn input(&mut self, shape: &[usize]) -> TensorId {
         self.input_of(DType::F32, shape)
     }
 
-    pub(super) fn input_of(&mut self, dtype: DType, shape: &[usize]) -> TensorId {
+    pub(crate) fn input_of(&mut self, dtype: DType, shape: &[usize]) -> TensorId {
         let name = self.name();
         let id = self.graph.add(name.clone(), dtype, shape);
         self.graph.inputs.push((name, id));
         id
     }
 
-    pub(super) fn weights(&mut self, shape: &[usize]) -> TensorId {
+    pub(crate) fn weights(&mut self, shape: &[usize]) -> TensorId {
         let values = self.rng.f32s(shape.iter().product());
         let name = self.name();
         self.graph.constant(name, DType::F32, shape, Value::from_f32(&values))
     }
 
-    pub(super) fn integers(&mut self, shape: &[usize], values: &[i64]) -> TensorId {
+    pub(crate) fn integers(&mut self, shape: &[usize], values: &[i64]) -> TensorId {
         let name = self.name();
         self.graph.constant(name, DType::I64, shape, Value::from_i64(values))
     }
 
     /// A node with one f32 output.
-    pub(super) fn node(&mut self, op: Op, inputs: &[TensorId], shape: &[usize]) -> TensorId {
+    pub(crate) fn node(&mut self, op: Op, inputs: &[TensorId], shape: &[usize]) -> TensorId {
         let inputs: Vec<_> = inputs.iter().map(|&id| Some(id)).collect();
         self.node_of(op, &inputs, DType::F32, shape)
     }
 
-    pub(super) fn node_of(&mut self, op: Op, inputs: &[Option<TensorId>], dtype: DType, shape: &[usize]) -> TensorId {
+    pub(crate) fn node_of(&mut self, op: Op, inputs: &[Option<TensorId>], dtype: DType, shape: &[usize]) -> TensorId {
         let name = self.name();
         let id = self.graph.add(name.clone(), dtype, shape);
         self.graph.tensors[id.0].origin = Some((name, (0..shape.len()).collect()));
@@ -59,19 +59,19 @@ impl Draft {
         id
     }
 
-    pub(super) fn push(&mut self, op: Op, inputs: &[Option<TensorId>], outputs: &[Option<TensorId>]) {
+    pub(crate) fn push(&mut self, op: Op, inputs: &[Option<TensorId>], outputs: &[Option<TensorId>]) {
         let name = format!("n{}", self.graph.nodes.len());
         let (inputs, outputs) = (inputs.to_vec(), outputs.to_vec());
         self.graph.nodes.push(Node { onnx_nodes: vec![name.clone()], name, op, inputs, outputs });
     }
 
-    pub(super) fn output(&mut self, id: TensorId) {
+    pub(crate) fn output(&mut self, id: TensorId) {
         let name = format!("out{}", self.graph.outputs.len());
         self.graph.outputs.push((name, id));
     }
 
     /// Values for every graph input: floats between −1 and 1, small integers.
-    pub(super) fn arrays(&mut self) -> Vec<Array> {
+    pub(crate) fn arrays(&mut self) -> Vec<Array> {
         let inputs = self.graph.inputs.clone();
         inputs.iter().map(|(_, id)| self.array(*id)).collect()
     }
@@ -88,7 +88,7 @@ impl Draft {
     }
 
     /// Compiles, runs, compares every output with the interpreter's, and gives the plan.
-    pub(super) fn check(mut self) -> Compiled {
+    pub(crate) fn check(mut self) -> Compiled {
         let inputs = self.arrays();
         let compiled = compile(&self.graph);
         let wanted = interpreter::run(&self.graph, &inputs);
@@ -100,12 +100,12 @@ impl Draft {
     }
 }
 
-pub(super) fn compile(graph: &Graph) -> Compiled {
-    crate::assemble(graph, [0; 32], &CompileOptions::default(), &mut |_, _| ()).expect("the graph compiles")
+pub(crate) fn compile(graph: &Graph) -> Compiled {
+    crate::assemble(graph, [0; 32], &CompileOptions::default(), None, &mut |_, _| ()).expect("the graph compiles")
 }
 
 /// Runs a plan on the generic kernels.
-pub(super) fn run(plan: &[u8], inputs: &[Array]) -> Vec<Array> {
+pub(crate) fn run(plan: &[u8], inputs: &[Array]) -> Vec<Array> {
     let bytes = AlignedBytes::copy_of(plan);
     let plan = Plan::parse(&bytes).expect("the plan is valid");
     let mut session = Session::new(plan, SessionOptions::default()).expect("the plan binds");
@@ -120,7 +120,7 @@ pub(super) fn run(plan: &[u8], inputs: &[Array]) -> Vec<Array> {
     plan.outputs().enumerate().map(output).collect()
 }
 
-pub(super) fn assert_close(got: &Array, wanted: &Array, what: &str) {
+pub(crate) fn assert_close(got: &Array, wanted: &Array, what: &str) {
     assert_eq!((got.dtype, &got.shape), (wanted.dtype, &wanted.shape), "{what}");
     let largest = wanted.values.iter().fold(1.0f64, |m, v| m.max(v.abs()));
     for (i, (g, w)) in got.values.iter().zip(&wanted.values).enumerate() {

@@ -11,7 +11,7 @@ use crate::{CompileError, CompileOptions, Compiled};
 
 fn compile(graph: &Graph, golden_inputs: Vec<Vec<Vec<u8>>>) -> Result<Compiled, CompileError> {
     let options = CompileOptions { golden_inputs, ..CompileOptions::default() };
-    crate::assemble(graph, [0; 32], &options, &mut |_, _| ())
+    crate::assemble(graph, [0; 32], &options, None, &mut |_, _| ())
 }
 
 /// Rows of a table chosen by an input.
