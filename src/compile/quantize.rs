@@ -22,9 +22,17 @@ mod statistics;
 mod tests;
 mod weights;
 
+use coulter_plan::ops::{pool2d, qpool2d};
+
 pub(crate) use absorb::absorb;
 pub use equalize::Equalization;
 pub(crate) use post_training::{Outcome, post_training};
 pub use post_training::{Quantization, QuantizeOptions, Tried};
 pub use ranges::RangeMethod;
 pub use sensitivity::Sensitivity;
+
+/// A pool of the greatest real number as one of the greatest byte.
+pub(crate) fn greatest_byte(p: &pool2d::Params) -> qpool2d::Params {
+    let &pool2d::Params { kind, kernel, stride, dilation, pad, ceil, .. } = p;
+    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale: 1.0, x_zero: 0, y_zero: 0, low: 0, high: 255 }
+}

@@ -16,7 +16,7 @@ pub(super) fn constant(tensor: &Tensor) -> Result<(), Refusal> {
 }
 
 /// Operators that become views name dimensions and indices that are there, and their outputs have the shapes that
-/// follow; weights have as many inputs as what they are multiplied with.
+/// follow; weights have as many inputs as what they are multiplied with, channels as many constants as there are.
 pub(super) fn node(graph: &Graph, node: &Node) -> Result<(), Refusal> {
     node.inputs.iter().flatten().try_for_each(|id| constant(graph.tensor(*id)))?;
     let shapes =
@@ -55,6 +55,21 @@ pub(super) fn node(graph: &Graph, node: &Node) -> Result<(), Refusal> {
             let [x, w, r] = [0, 1, 2].map(|i| input_tensor(graph, node, i).map(|tensor| &tensor.shape));
             let (x, w, r) = (x?, w?, r?);
             w.len() == 2 && r.len() == 2 && x.last() == w.first() && w[1] == r[1]
+        }
+        Op::QConv2d(_) | Op::QDepthwiseConv2d(_) | Op::QFullyConnected(_) => {
+            let [x, w, bias, multiplier] = [0, 1, 2, 3].map(|i| input_tensor(graph, node, i).map(|t| &t.shape[..]));
+            let (x, w, channels) = (x?, w?, output_tensor(graph, node, 0)?.shape.last());
+            let each = |shape: &[usize]| shape.len() == 1 && shape.first() == channels;
+            let matrix = !matches!(node.op, Op::QFullyConnected(_)) || w.len() == 2 && w.first() == x.last();
+            each(bias?) && each(multiplier?) && matrix
+        }
+        Op::Table => {
+            let [x, table] = [0, 1].map(|i| input_tensor(graph, node, i).map(|t| &t.shape[..]));
+            match table? {
+                [256] => true,
+                [channels, 256] => x?.last() == Some(channels),
+                _ => false,
+            }
         }
         _ => true,
     };

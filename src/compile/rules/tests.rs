@@ -7,6 +7,7 @@ mod fusions;
 mod layout;
 mod moves;
 mod patches;
+mod quantized;
 mod random;
 mod rows;
 
@@ -225,6 +226,7 @@ impl Sketch {
         let value = |rng: &mut Rng| match dtype {
             DType::F32 => f64::from(rng.f32()) * 2.0,
             DType::Bool => f64::from(u8::from(rng.coin())),
+            DType::U8 => rng.in_range(0..=255) as f64,
             _ => rng.in_range(0..=3) as f64,
         };
         let values = (0..count).map(|_| value(&mut self.rng)).collect();

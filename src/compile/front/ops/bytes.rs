@@ -61,15 +61,25 @@ pub(super) fn quantized(
     }
     // The model's tensor of this meaning is the one before it was quantized: what it is quantized to is signed.
     importer.graph.tensors[y.0].origin = importer.graph.tensor(x).origin.clone();
-    flipped(importer, y, DType::I8)
+    signed(importer, y)
 }
 
 /// The real numbers that bytes stand for.
 pub(super) fn dequantized(importer: &mut Importer<'_>, x: TensorId, whole: Whole) -> Result<TensorId, Decline> {
     let shape = importer.shape(x);
-    let x = if importer.dtype(x) == DType::I8 { flipped(importer, x, DType::U8)? } else { x };
+    let x = unsigned(importer, x)?;
     let params = dequantize::Params { scale: whole.scale, zero_point: whole.zero };
     importer.emit(Op::Dequantize(params), &[x], DType::F32, &shape)
+}
+
+/// Bytes as unsigned ones: signed ones become greater by 128.
+pub(super) fn unsigned(importer: &mut Importer<'_>, x: TensorId) -> Result<TensorId, Decline> {
+    if importer.dtype(x) == DType::I8 { flipped(importer, x, DType::U8) } else { Ok(x) }
+}
+
+/// What [`unsigned`] made of signed bytes, signed again.
+pub(super) fn signed(importer: &mut Importer<'_>, x: TensorId) -> Result<TensorId, Decline> {
+    flipped(importer, x, DType::I8)
 }
 
 /// Signed bytes as unsigned ones, greater by 128, or back.

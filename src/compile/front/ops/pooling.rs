@@ -4,10 +4,12 @@ use coulter_plan::ops::pool2d::{self, Kind};
 use coulter_plan::ops::reduce;
 use coulter_plan::{Activation, DType};
 
+use super::bytes;
 use super::window::{Axis, Window, height_width, spatial, windows};
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
 use crate::graph::{Op, TensorId};
+use crate::quantize::greatest_byte;
 
 /// MaxPool and AveragePool. Windows over three dimensions are windows over the last two, then over the first.
 pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
@@ -33,7 +35,7 @@ pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
     let wide = match dtype {
         DType::F32 => x,
         DType::F16 | DType::BF16 => importer.cast(x, DType::F32)?,
-        DType::I8 | DType::U8 if max => importer.cast(x, DType::F32)?,
+        DType::I8 | DType::U8 if max => bytes::unsigned(importer, x)?,
         _ => return Err(Decline::fallback(format!("pooling of {dtype} has no native form"))),
     };
     let ceil = node.flag("ceil_mode")?;
@@ -54,10 +56,13 @@ pub(super) fn pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
         }
         _ => return Err(Decline::fallback(format!("pooling over {} dimensions has no native form", axes.len()))),
     };
+    if dtype == DType::I8 {
+        return one(bytes::signed(importer, y)?);
+    }
     one(importer.cast(y, dtype)?)
 }
 
-/// A pool of f32 over one dimension or two.
+/// A pool of f32, or of unsigned bytes for their greatest, over one dimension or two.
 fn planar(
     importer: &mut Importer<'_>,
     x: TensorId,
@@ -76,8 +81,10 @@ fn planar(
     }
     let nhwc = importer.to_nhwc(x)?;
     let activation = Activation::IDENTITY;
-    let op = Op::Pool2d(pool2d::Params { kind, kernel, stride, dilation, pad, ceil, activation });
-    let y = importer.emit(op, &[nhwc], DType::F32, &[shape[0], oh, ow, shape[1]])?;
+    let params = pool2d::Params { kind, kernel, stride, dilation, pad, ceil, activation };
+    let dtype = importer.dtype(x);
+    let op = if dtype == DType::U8 { Op::QPool2d(greatest_byte(&params)) } else { Op::Pool2d(params) };
+    let y = importer.emit(op, &[nhwc], dtype, &[shape[0], oh, ow, shape[1]])?;
     importer.from_nhwc(y, shape.len() - 2)
 }
 

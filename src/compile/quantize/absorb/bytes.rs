@@ -1,10 +1,11 @@
 //! Tensors of real numbers that are bytes at heart.
 
-use coulter_plan::ops::{dequantize, pad, pool2d, qpool2d, quantize, resize};
+use coulter_plan::ops::{dequantize, pad, pool2d, quantize, resize};
 use coulter_plan::{Activation, ActivationKind, DType};
 
 use super::weights;
 use crate::graph::{Op, Quantization, TensorId, Value};
+use crate::quantize::greatest_byte;
 use crate::rules::patch::Patch;
 use crate::rules::view::View;
 
@@ -100,7 +101,7 @@ pub(super) fn behind(view: &View<'_>, patch: &mut Patch, id: TensorId) -> Option
             let like = behind(view, patch, x)?;
             let op = match (op, &node.op) {
                 (Some(p), _) => Op::Pad(pad::Params { value: [like.zero, 0], ..p }),
-                (_, Op::Pool2d(p)) => Op::QPool2d(greatest(p)),
+                (_, Op::Pool2d(p)) => Op::QPool2d(greatest_byte(p)),
                 _ => node.op.clone(),
             };
             let mut inputs = node.inputs.clone();
@@ -120,12 +121,6 @@ fn made(view: &View<'_>, patch: &mut Patch, maker: usize, op: Op, inputs: Vec<Op
     patch.set_quantization(id, Some(Quantization::whole(like.scale, like.zero as i32)));
     patch.helper(&node.name, op, inputs, id, &node.onnx_nodes);
     Bytes { id, ..like }
-}
-
-/// A pool of the greatest byte.
-pub(super) fn greatest(p: &pool2d::Params) -> qpool2d::Params {
-    let &pool2d::Params { kind, kernel, stride, dilation, pad, ceil, .. } = p;
-    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale: 1.0, x_zero: 0, y_zero: 0, low: 0, high: 255 }
 }
 
 /// The bytes of a constant that tells the quantization of the whole.

@@ -3,8 +3,9 @@
 use coulter_plan::ops::{pad, pool2d};
 use coulter_plan::{ActivationKind, DType};
 
-use super::bytes::{Quantized, greatest};
+use super::bytes::Quantized;
 use crate::graph::{Op, TensorId};
+use crate::quantize::greatest_byte;
 use crate::rules::patch::Patch;
 use crate::rules::view::View;
 
@@ -21,7 +22,7 @@ pub(super) fn before(view: &View<'_>, i: usize) -> Option<Patch> {
             (Op::Pad(pad::Params { value, ..*p }), 1)
         }
         Op::Pool2d(p) if p.kind == pool2d::Kind::Max && p.activation.kind == ActivationKind::Identity => {
-            (Op::QPool2d(greatest(p)), 1)
+            (Op::QPool2d(greatest_byte(p)), 1)
         }
         _ => return None,
     };
