@@ -6,6 +6,7 @@
 //! to them.
 
 mod bytes;
+mod channels;
 mod elementwise;
 mod moves;
 mod pools;
@@ -28,9 +29,11 @@ const RULES: &[Rule] = &[
     pools::rule,
     softmax::rule,
     tables::function,
+    tables::factors,
     tables::into_bounds,
     tables::into_product,
     residuals::rule,
+    channels::rule,
 ];
 
 /// Lets operators take in the quantization of what they read and write, until none can any more. Weights tell theirs by

@@ -2,6 +2,7 @@
 
 mod attention;
 mod norms;
+mod quantized;
 mod recurrent;
 mod sums;
 

@@ -95,6 +95,33 @@ fn entries(view: &View<'_>, cone: &Cone, x: Bytes, quantized: &Quantized, channe
     Some(entries)
 }
 
+/// quantize(depthwise convolution of single elements of dequantize x), which is a factor and a term for each channel →
+/// what tables of channels make of x.
+pub(super) fn factors(view: &View<'_>, i: usize) -> Option<Patch> {
+    let quantized = Quantized::by(view, i)?;
+    let maker = view.maker(quantized.x)?;
+    let Op::DepthwiseConv2d(p) = &view.node(maker).op else { return None };
+    let channels = *view.shape(quantized.y).last()?;
+    let single = (p.kernel, p.stride, p.pad) == ([1; 2], [1; 2], [0; 4]);
+    if !single || view.input(maker, 3).is_some() || channels > MAX_CHANNELS || !math::knows(p.activation.kind) {
+        return None;
+    }
+    let factors = view.floats(view.input(maker, 1)?)?;
+    let terms = match view.input(maker, 2) {
+        Some(id) => view.floats(id)?,
+        None => vec![0.0; channels],
+    };
+    let mut patch = Patch::removing(view, &[i]);
+    let x = bytes::behind(view, &mut patch, view.input(maker, 0)?)?;
+    let entry = |channel: usize, byte: u8| {
+        let line = f64::from(factors[channel]) * f64::from(x.real(byte)) + f64::from(terms[channel]);
+        quantized.byte(math::activation(p.activation, line) as f32)
+    };
+    let entries = (0..channels).flat_map(|channel| every_byte().map(move |byte| (channel, byte)));
+    let entries = entries.map(|(channel, byte)| entry(channel, byte)).collect();
+    Some(looked_up(view, i, patch, x.id, &[channels, 256], entries))
+}
+
 /// Two tables one after the other → one, or none where the second undoes the first.
 pub(super) fn compose(view: &View<'_>, i: usize) -> Option<Patch> {
     let (second, between) = table(view, i)?;

@@ -231,6 +231,17 @@ fn functions_of_channels_are_tables_of_channels() {
 }
 
 #[test]
+fn factors_and_terms_of_channels_are_tables_of_channels() {
+    let mut s = Sketch::new();
+    let x = s.real(&[1, 4, 4, 5], 0.05, 120);
+    let (factor, term) = (s.weights(&[1, 1, 1, 5]), s.weights(&[1, 1, 1, 5]));
+    let y = s.binary(binary::Kind::Mul, x, factor);
+    let y = s.binary(binary::Kind::Add, y, term);
+    let y = s.quantize(y, 0.06, 90);
+    assert_eq!(ops_of(&s.absorbed(y, 0.0)), ["table"]);
+}
+
+#[test]
 fn a_product_takes_in_what_follows_it() {
     for (kind, has_table) in [(ActivationKind::HardSwish, true), (ActivationKind::Abs, true)] {
         let mut s = Sketch::new();
@@ -345,6 +356,22 @@ fn quantizing_goes_before_moves() {
     let y = s.pad_image(y, 1, 0.5);
     let y = s.quantize(y, 0.03, 110);
     assert_eq!(ops_of(&s.absorbed(y, 1.0)), ["qconv2d", "qpool2d", "pad"]);
+}
+
+#[test]
+fn few_channels_are_made_four() {
+    let mut s = Sketch::new();
+    let x = s.input(&[1, 3, 6, 5]);
+    let x = s.rounded(x, 0.02, 100);
+    let x = s.transpose(x, &[0, 2, 3, 1]);
+    let y = s.grid_conv(x, 6, 3, 1);
+    let y = s.rounded(y, 0.03, 90);
+    let y = s.grid_conv(y, 5, 1, 0);
+    let y = s.quantize(y, 0.05, 110);
+    let graph = s.absorbed(y, 1.0);
+    assert_eq!(ops_of(&graph), ["transpose", "quantize", "qconv2d", "qconv2d"]);
+    let channels = |i: usize| graph.tensor(graph.nodes[i].outputs[0].expect("one")).shape[3];
+    assert_eq!([1, 2, 3].map(channels), [4, 8, 5]);
 }
 
 #[test]
