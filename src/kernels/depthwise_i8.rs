@@ -20,7 +20,7 @@ use core::ops::Range;
 pub use crate::depthwise_f32::{PANEL, Shape};
 use crate::parallel::{grid, share};
 use crate::requantize::Epilogue;
-use crate::table::{ENTRIES, TableKernel};
+use crate::table::ENTRIES;
 use crate::{Isa, Parallel, Rows, RowsMut};
 
 crate::kernels! { DepthwiseKernel:
@@ -75,11 +75,11 @@ pub struct DepthwiseKernel {
 }
 
 impl DepthwiseKernel {
-    /// Computes `operands.y`. `look_up` is the kernel that looks bytes up where there is a table.
+    /// Computes `operands.y`.
     ///
     /// # Panics
     /// If the operands do not have the sizes that `shape` tells.
-    pub fn apply(&self, shape: &Shape, operands: &Operands<'_>, look_up: &TableKernel, parallel: &dyn Parallel) {
+    pub fn apply(&self, shape: &Shape, operands: &Operands<'_>, parallel: &dyn Parallel) {
         check(shape, operands);
         let job = Job { shape, operands };
         let table = operands.epilogue.table.and_then(|table| table.try_into().ok());
@@ -99,7 +99,7 @@ impl DepthwiseKernel {
                     let rows = first..(first + block).min(rows.end);
                     (self.run)(&job, rows.clone(), channels.clone());
                     if let Some(table) = table {
-                        job.look_up(table, look_up, rows, channels.clone());
+                        job.look_up(table, rows, channels.clone());
                     }
                 }
             }
@@ -111,9 +111,9 @@ impl Job<'_> {
     /// Replaces finished bytes by those of a table.
     ///
     /// # Safety
-    /// The ranges lie in the shape, nothing else accesses these outputs, and the processor has the kernel's instruction
-    /// set.
-    unsafe fn look_up(&self, table: &[u8; ENTRIES], kernel: &TableKernel, rows: Range<usize>, channels: Range<usize>) {
+    /// The ranges lie in the shape, nothing else accesses these outputs, and the processor has the instruction set of
+    /// the table's kernel.
+    unsafe fn look_up(&self, table: &[u8; ENTRIES], rows: Range<usize>, channels: Range<usize>) {
         let (y, width) = (&self.operands.y, self.shape.horizontal.output);
         let (mut pixels, mut len) = (rows.len() * width, channels.len());
         if y.pitch() == len {
@@ -123,7 +123,7 @@ impl Job<'_> {
             // SAFETY: these are channels of a pixel of the rows, or all channels of all.
             unsafe {
                 let y = y.as_ptr().add((rows.start * width + pixel) * y.pitch() + channels.start);
-                (kernel.line)(table, y, y, len);
+                (self.operands.epilogue.look_up.line)(table, y, y, len);
             }
         }
     }

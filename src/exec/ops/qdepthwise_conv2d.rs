@@ -1,7 +1,6 @@
 //! See [`coulter_plan::ops::qdepthwise_conv2d`].
 
 use coulter_kernels::depthwise_i8::{DepthwiseKernel, Operands, Shape, select};
-use coulter_kernels::table::{self, TableKernel};
 use coulter_plan::ops::qdepthwise_conv2d::Params;
 use coulter_plan::{DType, OpError};
 
@@ -18,7 +17,6 @@ mod tests;
 #[derive(Clone, Copy, Debug)]
 pub struct Args {
     kernel: &'static DepthwiseKernel,
-    look_up: &'static TableKernel,
     shape: Shape,
     x_zero: u8,
     w_zero: i32,
@@ -34,7 +32,6 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
     let [vertical, horizontal] = axes(x, y, params.kernel, params.stride, params.dilation, params.pad);
     Ok(Args {
         kernel: select(context.isas),
-        look_up: table::select(context.isas),
         shape: Shape { batch: x[0], vertical, horizontal, channels: x[3] },
         x_zero: byte(params.x_zero)?,
         w_zero: params.w_zero,
@@ -55,6 +52,6 @@ pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorK
         epilogue: args.finish.epilogue(memory),
         y: memory.rows_mut(&args.y),
     };
-    args.kernel.apply(&args.shape, &operands, args.look_up, context.parallel);
+    args.kernel.apply(&args.shape, &operands, context.parallel);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::parallel::Backwards;
 use crate::test_epilogues::{Bytes, Ends, own_rows, random_weights};
 use crate::test_images::random_axis;
 use crate::window::Axis;
-use crate::{IsaSet, Parallel, SingleThread, table};
+use crate::{IsaSet, Parallel, SingleThread};
 
 /// Channel counts at, and on both sides of, what vectors hold.
 const CHANNELS: [usize; 34] = [
@@ -110,8 +110,7 @@ impl Case {
             epilogue: self.ends.epilogue(in_place.then(|| own_rows(&y))),
             y,
         };
-        let look_up = table::select(IsaSet::detect().capped(kernel.isa));
-        kernel.apply(&self.shape, &operands, look_up, parallel);
+        kernel.apply(&self.shape, &operands, parallel);
     }
 
     fn check(&self, rng: &mut Rng, kernel: &DepthwiseKernel) {
