@@ -8,6 +8,20 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+/// Runs a block for each index below `$end`, at most 19, that is a constant in each copy of the block: arrays indexed
+/// by it are registers, however the compiler is told to treat loops.
+macro_rules! unrolled {
+    ($i:ident < $end:expr => $body:block) => {
+        unrolled!(@ $i, $end, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)
+    };
+    (@ $i:ident, $end:expr, $body:block, $($number:literal)*) => {
+        $({
+            let $i: usize = $number;
+            if $i < $end $body
+        })*
+    };
+}
+
 pub mod activation;
 pub mod activation_f32;
 pub mod attention_f32;

@@ -14,12 +14,12 @@ unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
         for row in rows.clone() {
             for c in (cache_line..channels.end.min(cache_line + PANEL)).step_by(8) {
                 let left = channels.end - c;
-                // SAFETY: as the caller promises; vectors are halves of a panel.
+                // SAFETY: as the caller promises; vectors are halves of a panel. Few channels are left over.
                 unsafe {
                     if left >= 8 {
-                        panel::<F32x8, 8, 4, true>(job, row..row + 1, c, 8);
+                        panel::<F32x8, 8, 4, true, true>(job, row..row + 1, c, 8);
                     } else {
-                        panel::<F32x8, 8, 4, false>(job, row..row + 1, c, left);
+                        panel::<F32x8, 8, 4, false, false>(job, row..row + 1, c, left);
                     }
                 }
             }

@@ -15,8 +15,8 @@ unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
         // SAFETY: as the caller promises. Masks cost nothing here, and the shorter vector half as much as the longer.
         unsafe {
             match left {
-                8 => panel::<F32x8, 8, 4, true>(job, rows.clone(), c, 8),
-                _ => panel::<F32x16, 8, 4, false>(job, rows.clone(), c, left.min(16)),
+                8 => panel::<F32x8, 8, 4, true, true>(job, rows.clone(), c, 8),
+                _ => panel::<F32x16, 8, 4, false, true>(job, rows.clone(), c, left.min(16)),
             }
         }
     }

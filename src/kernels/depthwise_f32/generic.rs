@@ -13,7 +13,7 @@ unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
         for row in rows.clone() {
             for c in cache_line..channels.end.min(cache_line + PANEL) {
                 // SAFETY: as the caller promises.
-                unsafe { panel::<F32x1, 4, 2, true>(job, row..row + 1, c, 1) }
+                unsafe { panel::<F32x1, 4, 2, true, true>(job, row..row + 1, c, 1) }
             }
         }
     }

@@ -37,13 +37,13 @@ struct Line<'a> {
 }
 
 /// Computes output rows of `count` channels from `c` on, `T` pixels at a time and `HALF` at the end of a row; `FULL`
-/// says that `count` is the vector's length.
+/// says that `count` is the vector's length, `FIXED` that usual kernels have code of their own.
 ///
 /// # Safety
 /// As for `DepthwiseKernel::run`, and as for the methods of [`crate::lanes::Lanes`]; `count` is no more than the
 /// vector's length, and that no more than a panel.
 #[inline(always)]
-pub(super) unsafe fn panel<V: Fused, const T: usize, const HALF: usize, const FULL: bool>(
+pub(super) unsafe fn panel<V: Fused, const T: usize, const HALF: usize, const FULL: bool, const FIXED: bool>(
     job: &Job<'_>,
     rows: Range<usize>,
     c: usize,
@@ -81,7 +81,8 @@ pub(super) unsafe fn panel<V: Fused, const T: usize, const HALF: usize, const FU
                 high: job.high,
                 channels: count,
             };
-            match (horizontal.kernel, horizontal.stride, horizontal.dilation) {
+            let known = if FIXED { (horizontal.kernel, horizontal.stride, horizontal.dilation) } else { (0, 0, 0) };
+            match known {
                 (3, 1, 1) => line.run::<V, Fixed<3, 1>, T, HALF, FULL>(),
                 (3, 2, 1) => line.run::<V, Fixed<3, 2>, T, HALF, FULL>(),
                 (5, 1, 1) => line.run::<V, Fixed<5, 1>, T, HALF, FULL>(),
@@ -92,20 +93,6 @@ pub(super) unsafe fn panel<V: Fused, const T: usize, const HALF: usize, const FU
         }
         oy += 1;
     }
-}
-
-/// Runs a block for each column below `$end`, whose number is known in each copy of the block, so that sums and taps
-/// indexed by it are registers.
-macro_rules! for_each_column {
-    ($j:ident < $end:expr => $body:block) => {
-        for_each_column!(@ $j, $end, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)
-    };
-    (@ $j:ident, $end:expr, $body:block, $($number:literal)*) => {
-        $({
-            let $j: usize = $number;
-            if $j < $end $body
-        })*
-    };
 }
 
 /// Adds the taps of one input row to `T` sums.
@@ -147,7 +134,7 @@ impl<const K: usize, const S: usize> Taps for Fixed<K, S> {
                 *tap = V::load(weights.add(k * line.w_pitch));
             }
             let mut pixel = x.wrapping_offset((first - 1).wrapping_mul(line.x_pitch as isize));
-            for_each_column!(j < (T - 1) * S + K => {
+            unrolled!(j < (T - 1) * S + K => {
                 pixel = pixel.wrapping_add(line.x_pitch);
                 let column = line.load::<V, FULL>(line.column::<EDGE>(pixel, first + j as isize));
                 for (k, tap) in taps.iter().enumerate() {

@@ -56,7 +56,8 @@ pub(crate) type TileFn = unsafe fn(&Tile);
 /// `M` rows by `NV` vectors of columns: see [`TileFn`].
 ///
 /// The sums stay in registers as long as nothing takes an address among them or indexes them in a loop that is not
-/// unrolled: loops over them here are short and without branches, what is more goes through memory.
+/// unrolled: loops over rows are written out, those over vectors are short and without branches, what is more goes
+/// through memory.
 #[inline(always)]
 pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
     const { assert!(PANEL.is_multiple_of(V::N) && M <= MAX_ROWS) };
@@ -64,11 +65,11 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
     unsafe {
         let mut sums = [[V::splat(0.0); NV]; M];
         if !t.before.is_null() {
-            for (i, row) in sums.iter_mut().enumerate() {
-                for (j, v) in row.iter_mut().enumerate() {
+            unrolled!(i < M => {
+                for (j, v) in sums[i].iter_mut().enumerate() {
                     *v = V::load(t.before.add((i * NV + j) * V::N));
                 }
-            }
+            });
         }
         let mut w = t.w;
         for s in 0..t.count {
@@ -80,12 +81,12 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
                 for (j, v) in b.iter_mut().enumerate() {
                     *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));
                 }
-                for (row, x) in sums.iter_mut().zip(rows) {
-                    let a = V::splat(*x.add(k));
-                    for (v, b) in row.iter_mut().zip(b) {
+                unrolled!(i < M => {
+                    let a = V::splat(*rows[i].add(k));
+                    for (v, b) in sums[i].iter_mut().zip(b) {
                         *v = a.fused(b, *v);
                     }
-                }
+                });
                 w = w.wrapping_offset(t.step);
             }
         }
@@ -111,12 +112,12 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
 /// Writes the sums of one row after another.
 #[inline(always)]
 unsafe fn spill<V: Fused, const M: usize, const NV: usize>(sums: &[[V; NV]; M], to: *mut f32) {
-    for (i, row) in sums.iter().enumerate() {
-        for (j, v) in row.iter().enumerate() {
+    unrolled!(i < M => {
+        for (j, v) in sums[i].iter().enumerate() {
             // SAFETY: the caller's memory holds rows · columns elements.
             unsafe { v.store(to.add((i * NV + j) * V::N)) };
         }
-    }
+    });
 }
 
 /// Stores a tile all of whose columns are there.
@@ -132,21 +133,20 @@ unsafe fn store_whole<V: Fused, const M: usize, const NV: usize>(s: &Store, sums
             }
         }
         if s.residual.is_null() {
-            for (i, row) in sums.iter().enumerate() {
-                for (j, v) in row.iter().enumerate() {
+            unrolled!(i < M => {
+                for (j, v) in sums[i].iter().enumerate() {
                     let v = v.fused(alpha, bias[j]);
                     high.min(low.max(v)).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
                 }
-            }
+            });
         } else {
-            for (i, row) in sums.iter().enumerate() {
-                for (j, v) in row.iter().enumerate() {
-                    let v = v
-                        .fused(alpha, bias[j])
-                        .add(V::load(s.residual.offset(i as isize * s.residual_pitch).add(j * V::N)));
+            unrolled!(i < M => {
+                let residual = s.residual.offset(i as isize * s.residual_pitch);
+                for (j, v) in sums[i].iter().enumerate() {
+                    let v = v.fused(alpha, bias[j]).add(V::load(residual.add(j * V::N)));
                     high.min(low.max(v)).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
                 }
-            }
+            });
         }
     }
 }
