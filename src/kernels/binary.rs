@@ -145,7 +145,7 @@ impl BinaryKernel {
             let suits = tile.col[0] == 1 && tile.col[1..].iter().all(|&step| step == 0 || step == 1);
             if suits || self.any_step { self } else { &generic::KERNEL }
         };
-        loops_of!(y, a, b).each(parallel, |tile| {
+        loops_of!(y, a, b).each(parallel, &|tile| {
             // SAFETY: a tile of the loops addresses elements of the views, whose makers promised what `run` asks;
             // the kernel was selected for this processor.
             unsafe {

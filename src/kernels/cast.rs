@@ -9,7 +9,7 @@ mod tests;
 mod wide;
 
 use crate::walk::{Tile, loops_of};
-use crate::{Element, Parallel, View, ViewMut};
+use crate::{Element, Loops, Parallel, View, ViewMut};
 
 /// An element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,23 +90,42 @@ pub fn cast<S: Element, D: Element>(
     parallel: &dyn Parallel,
 ) {
     assert!(from.size() == size_of::<S>() && to.size() == size_of::<D>(), "views have the types' sizes");
-    loops_of!(y, x).each(parallel, |tile| {
-        let Tile { cols, row: [y_row, x_row], col: [y_col, x_col], .. } = *tile;
-        for r in 0..tile.rows as isize {
-            // SAFETY: a row of a tile of the loops addresses elements of the two views, which share none and whose
-            // sizes are those of the types.
-            unsafe {
-                let x = x.as_ptr().offset(tile.offset[1] + r * x_row);
-                let y = y.as_ptr().offset(tile.offset[0] + r * y_row);
-                if x_col == 1 && y_col == 1 && contiguous(from, to, x.cast(), y.cast(), cols) {
-                    continue;
+    let bytes = Bytes { x: x.as_ptr().cast(), y: y.as_ptr().cast() };
+    // SAFETY: the loops address elements of the two views, which share none and whose sizes are those of the types.
+    unsafe { bytes.convert((from, to), &loops_of!(y, x), parallel) }
+}
+
+/// Where the elements of two views begin.
+#[derive(Clone, Copy)]
+struct Bytes {
+    x: *const u8,
+    y: *mut u8,
+}
+
+// SAFETY: addresses of plain elements, of which tasks write different ones.
+unsafe impl Sync for Bytes {}
+
+impl Bytes {
+    /// # Safety
+    /// What the loops address is valid, of `y` to write and of `x` to read, aligned for the types, and shares no byte.
+    unsafe fn convert(&self, (from, to): (Type, Type), loops: &Loops<2>, parallel: &dyn Parallel) {
+        let (x_size, y_size) = (from.size() as isize, to.size() as isize);
+        loops.each(parallel, &|tile| {
+            let Tile { cols, row: [y_row, x_row], col: [y_col, x_col], .. } = *tile;
+            for r in 0..tile.rows as isize {
+                // SAFETY: as the caller promises.
+                unsafe {
+                    let x = self.x.offset((tile.offset[1] + r * x_row) * x_size);
+                    let y = self.y.offset((tile.offset[0] + r * y_row) * y_size);
+                    if x_col == 1 && y_col == 1 && contiguous(from, to, x, y, cols) {
+                        continue;
+                    }
+                    let (x, y) = (Line { first: x, step: x_col * x_size }, Line { first: y, step: y_col * y_size });
+                    wide::convert(from, to, x, y, cols);
                 }
-                let x = Line { first: x.cast(), step: x_col * size_of::<S>() as isize };
-                let y = Line { first: y.cast(), step: y_col * size_of::<D>() as isize };
-                wide::convert(from, to, x, y, cols);
             }
-        }
-    });
+        });
+    }
 }
 
 /// Converts the pairs of types that models use most, and tells whether it did.

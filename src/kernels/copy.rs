@@ -65,7 +65,7 @@ impl CopyKernel {
             let neighbours = loops.strides(1).take(last).position(|stride| stride == 1);
             loops.bring_to_rows(neighbours.unwrap_or(last));
         }
-        loops.each(parallel, |tile| {
+        loops.each(parallel, &|tile| {
             // SAFETY: a tile of the loops addresses elements of the two views, which share none.
             unsafe { self.tile(x.as_ptr(), y.as_ptr(), tile) }
         });

@@ -34,31 +34,42 @@ pub fn gather<T: Element, I: Index>(
     y: &mut ViewMut<'_, T>,
     parallel: &dyn Parallel,
 ) -> Result<(), OutOfRange> {
-    let (outer_dims, [dim, inner_dims @ ..]) = x.dims().split_at(axis) else { panic!("no dimension {axis}") };
-    let (dim, stride) = (*dim, x.strides()[axis]);
+    let dim = *x.dims().get(axis).unwrap_or_else(|| panic!("no dimension {axis}"));
     if let Some(&index) = indices.iter().find(|&&index| resolve(index, dim).is_none()) {
         return Err(OutOfRange { index: index.into() });
     }
+    // The indices were all found good.
+    slices(x, axis, (indices.len(), &|i| resolve(indices[i], dim).unwrap_or(0)), y, parallel);
+    Ok(())
+}
+
+/// Copies slices by the place of each along the axis.
+fn slices<T: Element>(
+    x: &View<'_, T>,
+    axis: usize,
+    (count, place): (usize, &(dyn Fn(usize) -> usize + Sync)),
+    y: &mut ViewMut<'_, T>,
+    parallel: &dyn Parallel,
+) {
+    let (outer_dims, inner_dims) = (&x.dims()[..axis], &x.dims()[axis + 1..]);
+    let stride = x.strides()[axis];
     let (outer, inner) =
         (Loops::dense(outer_dims, &x.strides()[..axis]), Loops::dense(inner_dims, &x.strides()[axis + 1..]));
-    let (slice, slices) = (inner.len(), outer.len() * indices.len());
+    let (slice, slices) = (inner.len(), outer.len() * count);
     assert!(y.is_dense() && y.len() == slices * slice, "the output is dense and has the slices' size");
     if slices * slice == 0 {
-        return Ok(());
+        return;
     }
     let (outer, inner) = (outer.merged(), inner.merged());
     let tasks = parallel.threads().min(slices * slice / TASK_ELEMENTS).max(1);
     let y = &*y;
     parallel.run(tasks, &|task| {
         for i in share(slices, 1, task, tasks) {
-            // The indices were all found good.
-            let index = resolve(indices[i % indices.len()], dim).unwrap_or(0);
-            let from = outer.offset_of(i / indices.len())[1] + index as isize * stride;
-            // SAFETY: the index is below the dimension, the others below theirs; slice `i` of `y` is this task's.
+            let from = outer.offset_of(i / count)[1] + place(i % count) as isize * stride;
+            // SAFETY: the place is below the dimension, the others below theirs; slice `i` of `y` is this task's.
             unsafe { copy_slice(x.as_ptr().offset(from), y.as_ptr().add(i * slice), &inner) };
         }
     });
-    Ok(())
 }
 
 /// The place of a slice.
@@ -71,7 +82,7 @@ fn resolve<I: Index>(index: I, dim: usize) -> Option<usize> {
 /// # Safety
 /// What the loops address from `x` on is valid to read, and from `y` on to write.
 unsafe fn copy_slice<T: Element>(x: *const T, y: *mut T, inner: &Loops<2>) {
-    inner.walk(&|tile: &Tile<2>| {
+    inner.walk(&|tile| {
         let Tile { rows, cols, row: [y_row, x_row], col: [y_col, x_col], .. } = *tile;
         for r in 0..rows as isize {
             // SAFETY: the tile's elements are the loops'.

@@ -126,7 +126,7 @@ impl ReduceKernel {
         let geometry = Geometry::new(x.dims(), x.strides(), axes);
         geometry.check_output(y);
         let y = &*y;
-        geometry.each(parallel, |part| {
+        geometry.each(parallel, &|part| {
             // SAFETY: the part's elements are those of the two views, and those of `y` are this part's alone; the
             // kernel was selected for this processor.
             unsafe {

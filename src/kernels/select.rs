@@ -18,7 +18,7 @@ pub fn select<T: Element>(
     y: &mut ViewMut<'_, T>,
     parallel: &dyn Parallel,
 ) {
-    loops_of!(y, c, a, b).each(parallel, |tile| {
+    loops_of!(y, c, a, b).each(parallel, &|tile| {
         let Tile { row: [y_row, c_row, a_row, b_row], col: [y_col, c_col, a_col, b_col], .. } = *tile;
         for r in 0..tile.rows as isize {
             // SAFETY: a tile of the loops addresses elements of the views: those of `y` are its own or those of an

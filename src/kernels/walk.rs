@@ -147,14 +147,14 @@ impl<const N: usize> Loops<N> {
     }
 
     /// Calls `body` for every tile, in tasks of `parallel` that walk disjoint parts.
-    pub(crate) fn each(&self, parallel: &dyn Parallel, body: impl Fn(&Tile<N>) + Sync) {
+    pub(crate) fn each(&self, parallel: &dyn Parallel, body: &(dyn Fn(&Tile<N>) + Sync)) {
         let len = self.len();
         if len == 0 {
             return;
         }
         let tasks = parallel.threads().min(len / TASK_ELEMENTS);
         if tasks < 2 {
-            return self.walk(&body);
+            return self.walk(body);
         }
         let longest = (0..self.rank).rev().max_by_key(|&i| self.dims[i]).unwrap_or(0);
         let unit = if longest + 1 == self.rank { SHARE_UNIT } else { 1 };
@@ -163,7 +163,7 @@ impl<const N: usize> Loops<N> {
             let mut part = *self;
             part.dims[longest] = range.len();
             if !range.is_empty() {
-                part.walk(&|tile: &Tile<N>| {
+                part.walk(&|tile| {
                     let mut tile = *tile;
                     for (offset, stride) in tile.offset.iter_mut().zip(self.strides[longest]) {
                         *offset += range.start as isize * stride;
@@ -187,7 +187,7 @@ impl<const N: usize> Loops<N> {
     }
 
     /// Calls `body` for every tile in order; no dimension is 0.
-    pub(crate) fn walk(&self, body: &impl Fn(&Tile<N>)) {
+    pub(crate) fn walk(&self, body: &dyn Fn(&Tile<N>)) {
         let (inner, outer) = (self.rank.min(2), self.rank.saturating_sub(2));
         let mut tile = Tile { rows: 1, cols: 1, offset: [0; N], row: [0; N], col: [0; N] };
         if inner > 0 {
@@ -278,7 +278,7 @@ mod tests {
 
     fn visits(loops: &Loops<2>, parallel: &dyn Parallel) -> Vec<(isize, isize)> {
         let all = Mutex::new(Vec::new());
-        loops.each(parallel, |tile| {
+        loops.each(parallel, &|tile| {
             for r in 0..tile.rows as isize {
                 for c in 0..tile.cols as isize {
                     let at = |k: usize| tile.offset[k] + r * tile.row[k] + c * tile.col[k];

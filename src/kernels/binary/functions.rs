@@ -1,6 +1,6 @@
 //! The functions, over vectors of any length.
 
-use super::{Arithmetic, Stretch};
+use super::{Arithmetic, Stretch, generic};
 use crate::lanes::Lanes;
 
 /// A function of two vectors, a type so that it is inlined where the instruction set is enabled.
@@ -70,9 +70,9 @@ fn modulo(a: f32, b: f32) -> f32 {
     }
 }
 
-/// Calls `$go!(Type)` for the function that `$kind` names.
+/// Calls `$go!(Type)` for the function that `$kind` names, or `$rest` for one that takes its elements one by one.
 macro_rules! with_function {
-    ($kind:expr, $go:ident) => {
+    ($kind:expr, $go:ident, $rest:expr) => {
         match $kind {
             Arithmetic::Add => $go!(Add),
             Arithmetic::Sub => $go!(Sub),
@@ -80,11 +80,9 @@ macro_rules! with_function {
             Arithmetic::Div => $go!(Div),
             Arithmetic::Min => $go!(Min),
             Arithmetic::Max => $go!(Max),
-            Arithmetic::Pow => $go!(Pow),
             Arithmetic::PRelu => $go!(PRelu),
-            Arithmetic::Mod => $go!(Mod),
-            Arithmetic::Fmod => $go!(Fmod),
             Arithmetic::SquaredDifference => $go!(SquaredDifference),
+            Arithmetic::Pow | Arithmetic::Mod | Arithmetic::Fmod => $rest,
         }
     };
 }
@@ -104,7 +102,7 @@ pub(super) unsafe fn rows<V: Lanes>(kind: Arithmetic, clamp: (f32, f32), stretch
                 }
             };
         }
-        with_function!(kind, go);
+        with_function!(kind, go, (generic::KERNEL.run)(kind, clamp, stretch));
     }
 }
 
@@ -153,6 +151,14 @@ pub(super) unsafe fn strided<V: Lanes>(kind: Arithmetic, (low, high): (f32, f32)
                 }
             };
         }
-        with_function!(kind, go);
+        with_function!(
+            kind,
+            go,
+            match kind {
+                Arithmetic::Pow => go!(Pow),
+                Arithmetic::Mod => go!(Mod),
+                _ => go!(Fmod),
+            }
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Integers, comparisons and truth values, in loops that the compiler makes vectors of.
 
+use core::mem::MaybeUninit;
+
 use super::{Arithmetic, Comparison, Logic};
 use crate::walk::{Tile, loops_of};
 use crate::{Element, Parallel, View, ViewMut};
@@ -130,6 +132,12 @@ pub fn logical(kind: Logic, a: &View<'_, u8>, b: &View<'_, u8>, y: &mut ViewMut<
     }
 }
 
+/// Elements that are brought together before the function is applied to them, so that its code is one loop.
+const CHUNK: usize = 64;
+
+/// y = f(a, b) of as many elements.
+type Combine<'f, T, Y> = &'f (dyn Fn(&[T], &[T], &mut [MaybeUninit<Y>]) + Sync);
+
 fn zip<T: Element, Y: Element>(
     a: &View<'_, T>,
     b: &View<'_, T>,
@@ -137,28 +145,63 @@ fn zip<T: Element, Y: Element>(
     parallel: &dyn Parallel,
     f: impl Fn(T, T) -> Y + Sync,
 ) {
-    loops_of!(y, a, b).each(parallel, |tile| {
-        let Tile { cols, row: [y_row, a_row, b_row], col: [y_col, a_col, b_col], .. } = *tile;
-        for r in 0..tile.rows as isize {
-            // SAFETY: a tile of the loops addresses elements of the views: those of `y` are its own or those of an
-            // operand that coincides with it, and each is read before it is written.
-            unsafe {
-                let y = y.as_ptr().offset(tile.offset[0] + r * y_row);
-                let a = a.as_ptr().offset(tile.offset[1] + r * a_row);
-                let b = b.as_ptr().offset(tile.offset[2] + r * b_row);
-                match tile.col {
-                    [1, 1, 1] => (0..cols).for_each(|c| y.add(c).write(f(*a.add(c), *b.add(c)))),
-                    [1, 1, 0] => {
-                        let b = *b;
-                        (0..cols).for_each(|c| y.add(c).write(f(*a.add(c), b)));
-                    }
-                    _ => {
-                        for c in 0..cols as isize {
-                            y.offset(c * y_col).write(f(*a.offset(c * a_col), *b.offset(c * b_col)));
-                        }
-                    }
+    by_chunks(a, b, y, parallel, &|a, b, y| {
+        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+            y.write(f(a, b));
+        }
+    });
+}
+
+fn by_chunks<T: Element, Y: Element>(
+    a: &View<'_, T>,
+    b: &View<'_, T>,
+    y: &mut ViewMut<'_, Y>,
+    parallel: &dyn Parallel,
+    combine: Combine<'_, T, Y>,
+) {
+    loops_of!(y, a, b).each(parallel, &|tile| {
+        let Tile { rows, cols, row, col, offset } = *tile;
+        // SAFETY: a tile of the loops addresses elements of the views: those of `y` are its own or those of an
+        // operand that coincides with it, and each is read before it is written.
+        unsafe {
+            let (a, b, y) = (a.as_ptr().offset(offset[1]), b.as_ptr().offset(offset[2]), y.as_ptr().offset(offset[0]));
+            let (mut some_a, mut some_b, mut some_y) = ([*a; CHUNK], [*b; CHUNK], [MaybeUninit::uninit(); CHUNK]);
+            for r in 0..rows as isize {
+                for first in (0..cols).step_by(CHUNK) {
+                    let len = CHUNK.min(cols - first);
+                    let at = |k: usize| r * row[k] + first as isize * col[k];
+                    gather(a.offset(at(1)), col[1], &mut some_a[..len]);
+                    gather(b.offset(at(2)), col[2], &mut some_b[..len]);
+                    combine(&some_a[..len], &some_b[..len], &mut some_y[..len]);
+                    scatter(&some_y[..len], y.offset(at(0)), col[0]);
                 }
             }
         }
     });
+}
+
+/// # Safety
+/// As many elements from `x` on, `step` apart, are valid to read.
+unsafe fn gather<T: Element>(x: *const T, step: isize, to: &mut [T]) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if step == 1 {
+            x.copy_to_nonoverlapping(to.as_mut_ptr(), to.len());
+        } else {
+            to.iter_mut().enumerate().for_each(|(i, to)| *to = x.offset(i as isize * step).read());
+        }
+    }
+}
+
+/// # Safety
+/// As many elements from `y` on, `step` apart, are valid to write; those given are initialized.
+unsafe fn scatter<Y: Element>(from: &[MaybeUninit<Y>], y: *mut Y, step: isize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if step == 1 {
+            y.copy_from_nonoverlapping(from.as_ptr().cast(), from.len());
+        } else {
+            from.iter().enumerate().for_each(|(i, from)| y.offset(i as isize * step).write(from.assume_init()));
+        }
+    }
 }

@@ -193,7 +193,7 @@ unsafe fn in_pairs<V: Lanes, const K: usize, F: Combine>(mut partial: [V; K]) ->
     }
 }
 
-/// See [`super::ReduceKernel`]; `W` vectors have 64 lanes, `H` have 16.
+/// See [`super::ReduceKernel`]; `H` vectors have 16 lanes, `W` have 64, or are as many.
 #[inline(always)]
 pub(super) unsafe fn across<V: Lanes, const W: usize, const H: usize>(
     fold: Fold,
@@ -202,12 +202,12 @@ pub(super) unsafe fn across<V: Lanes, const W: usize, const H: usize>(
     shifts: &[f32; WIDTH],
     totals: &mut [f64],
 ) {
-    const { assert!(W * V::N == WIDTH && H * V::N == NARROW) };
+    const { assert!(W * V::N <= WIDTH && W >= H && H * V::N == NARROW) };
     macro_rules! go {
         ($name:ident) => {
             // SAFETY: as the caller promises; a strip begins below the number of totals.
             unsafe {
-                if totals.len() == WIDTH {
+                if W > H && totals.len() == W * V::N {
                     return strip::<V, W, $name>(x, reduced, shifts, totals);
                 }
                 for (i, totals) in totals.chunks_mut(NARROW).enumerate() {

@@ -11,7 +11,7 @@ unsafe fn along(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32;
 
 unsafe fn across(fold: Fold, origins: Origins, reduced: &Loops<1>, shifts: &[f32; WIDTH], totals: &mut [f64]) {
     // SAFETY: as the caller promises.
-    unsafe { folds::across::<F32x1, 64, 16>(fold, origins.first, reduced, shifts, totals) }
+    unsafe { folds::across::<F32x1, 16, 16>(fold, origins.first, reduced, shifts, totals) }
 }
 
 /// One element at a time.

@@ -65,7 +65,7 @@ impl Geometry {
     }
 
     /// Calls `body` for all parts of the output, in tasks of `parallel`.
-    pub(super) fn each(&self, parallel: &dyn Parallel, body: impl Fn(&Part) + Sync) {
+    pub(super) fn each(&self, parallel: &dyn Parallel, body: &(dyn Fn(&Part) + Sync)) {
         let outputs = self.kept.len();
         if outputs == 0 {
             return;

@@ -55,7 +55,7 @@ fn fold<T: Element>(
     let geometry = Geometry::new(x.dims(), x.strides(), axes);
     geometry.check_output(y);
     let y = &*y;
-    geometry.each(parallel, |part| {
+    geometry.each(parallel, &|part| {
         let mut totals = [neutral; WIDTH];
         let totals = &mut totals[..part.width];
         // SAFETY: the part's elements are those of the view, and its outputs its own.
@@ -80,6 +80,7 @@ fn fold<T: Element>(
 ///
 /// # Safety
 /// As many neighbours as there are totals are valid to read at each of these places.
+#[inline(never)]
 unsafe fn fold_rows<T: Element>(x: *const T, reduced: &Loops<1>, totals: &mut [T], join: &impl Fn(T, T) -> T) {
     for line in reduced.lines() {
         for i in 0..line.len as isize {
@@ -123,7 +124,7 @@ fn first<T: Element + PartialOrd>(
     geometry.check_output(y);
     let is_nan = |v: T| v.partial_cmp(&v).is_none();
     let y = &*y;
-    geometry.each(parallel, |part| {
+    geometry.each(parallel, &|part| {
         // SAFETY: the part's elements are those of the view, and its outputs its own.
         unsafe {
             let x = x.as_ptr().offset(part.x);
