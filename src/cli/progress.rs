@@ -3,54 +3,53 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 /// Work shorter than this shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often progress is told where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(10);
-const STEPS: u64 = 1000;
+/// How often a bar is drawn.
+const BLINK: Duration = Duration::from_millis(100);
+/// Characters of a bar.
+const WIDTH: usize = 40;
+/// Goes back to the beginning of the line and wipes it.
+const WIPE: &str = "\r\x1b[K";
 
-/// A bar that appears when work takes long.
+/// A bar that appears when work takes long; lines where there is no terminal.
 pub struct Progress {
     began: Instant,
-    told: Instant,
-    bar: Option<ProgressBar>,
-    quiet: bool,
+    told: Option<Instant>,
+    is_terminal: bool,
 }
 
 impl Progress {
     /// Begins.
     pub fn new() -> Self {
-        let now = Instant::now();
-        Self { began: now, told: now, bar: None, quiet: !std::io::stderr().is_terminal() }
+        Self { began: Instant::now(), told: None, is_terminal: std::io::stderr().is_terminal() }
     }
 
     /// Tells how far `stage` has come, 0 to 1.
     pub fn tell(&mut self, stage: &str, part: f32) {
-        if self.began.elapsed() < PATIENCE {
+        let interval = if self.is_terminal { BLINK } else { INTERVAL };
+        let early = self.told.map_or(interval.max(PATIENCE) > self.began.elapsed(), |told| told.elapsed() < interval);
+        if early {
             return;
         }
-        if self.quiet {
-            if self.told.elapsed() >= INTERVAL {
-                self.told = Instant::now();
-                eprintln!("{stage}: {:.0} %", part * 100.0);
-            }
-            return;
+        self.told = Some(Instant::now());
+        let percent = part.clamp(0.0, 1.0) * 100.0;
+        if self.is_terminal {
+            let done = (percent as usize * WIDTH) / 100;
+            let (bar, seconds) = ("#".repeat(done), self.began.elapsed().as_secs());
+            eprint!("{WIPE}{stage:24} {bar:-<WIDTH$} {percent:>3.0} %  {seconds} s");
+        } else {
+            eprintln!("{stage}: {percent:.0} %");
         }
-        let bar = self.bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{msg:24} {bar:40} {percent:>3} %  {elapsed}");
-            ProgressBar::new(STEPS).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        bar.set_message(stage.to_owned());
-        bar.set_position((part.clamp(0.0, 1.0) * STEPS as f32) as u64);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if self.is_terminal && self.told.is_some() {
+            eprint!("{WIPE}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Sound: decode, mix, cut into windows.
 
-use std::io::Read;
 use std::path::Path;
 
 use crate::description::InputDescription;
+use crate::read::Source;
 use crate::samples::InputPort;
 use crate::{Array, PipelineError};
 
@@ -17,9 +17,9 @@ pub struct Audio {
 }
 
 /// Reads a WAV of integers or floats; channels are averaged.
-pub(crate) fn read(path: &Path, reader: impl Read) -> Result<Audio, PipelineError> {
+pub(crate) fn read(path: &Path, source: Source<'_>) -> Result<Audio, PipelineError> {
     let format = |reason: String| PipelineError::Format { path: path.to_owned(), wanted: "a WAV file", reason };
-    let reader = hound::WavReader::new(reader).map_err(|e| format(e.to_string()))?;
+    let reader = hound::WavReader::new(source).map_err(|e| format(e.to_string()))?;
     let spec = reader.spec();
     let all: Result<Vec<f32>, hound::Error> = match spec.sample_format {
         hound::SampleFormat::Float => reader.into_samples::<f32>().collect(),
@@ -68,6 +68,7 @@ mod tests {
     use coulter_plan::DType;
 
     use super::*;
+    use crate::read::source;
 
     fn wav(channels: u16, samples: &[i16]) -> Vec<u8> {
         let spec = hound::WavSpec {
@@ -85,7 +86,9 @@ mod tests {
 
     #[test]
     fn channels_are_mixed_and_windows_filled() {
-        let audio = read(Path::new("x.wav"), &wav(2, &[16384, 0, -32768, -32768, 0, 0])[..]).expect("it is a WAV");
+        let audio =
+            read(Path::new("x.wav"), source(std::io::Cursor::new(&wav(2, &[16384, 0, -32768, -32768, 0, 0])[..])))
+                .expect("it is a WAV");
         assert_eq!(audio, Audio { rate: 8000, samples: vec![0.25, -1.0, 0.0] });
         let port = InputPort { name: "x", dtype: DType::F32, shape: &[1, 2] };
         let windows = tensors(&audio, &port, &InputDescription::default()).expect("windows");
@@ -99,6 +102,6 @@ mod tests {
         let port = InputPort { name: "x", dtype: DType::F32, shape: &[1, 2] };
         let description = InputDescription { sample_rate: Some(16_000), ..InputDescription::default() };
         assert!(tensors(&audio, &port, &description).is_err());
-        assert!(read(Path::new("x.wav"), &b"RIFF"[..]).is_err());
+        assert!(read(Path::new("x.wav"), source(std::io::Cursor::new(&b"RIFF"[..]))).is_err());
     }
 }

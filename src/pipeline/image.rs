@@ -1,22 +1,22 @@
 //! Pictures: decode, resize, crop, normalize, lay out.
 
-use std::io::{BufRead, Seek};
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageReader, RgbImage};
 
 use crate::description::{Channels, Fit, InputDescription, Layout};
+use crate::read::Source;
 use crate::samples::InputPort;
 use crate::{Array, PipelineError};
 
 /// Largest picture that is decoded, in bytes of pixels.
 const MAX_BYTES: u64 = 512 << 20;
 
-pub(crate) fn read(path: &Path, reader: impl BufRead + Seek) -> Result<DynamicImage, PipelineError> {
+pub(crate) fn read(path: &Path, source: Source<'_>) -> Result<DynamicImage, PipelineError> {
     let format =
         |reason: String| PipelineError::Format { path: path.to_owned(), wanted: "a PNG or JPEG image", reason };
-    let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|e| format(e.to_string()))?;
+    let mut reader = ImageReader::new(source).with_guessed_format().map_err(|e| format(e.to_string()))?;
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);

@@ -1,9 +1,9 @@
 //! Rows of numbers.
 
-use std::io::Read;
 use std::path::Path;
 
 use crate::description::InputDescription;
+use crate::read::Source;
 use crate::samples::InputPort;
 use crate::{Array, PipelineError};
 
@@ -17,9 +17,9 @@ pub struct Table {
 }
 
 /// Reads comma-separated numbers; a first line with something else in it names the columns.
-pub(crate) fn read(path: &Path, reader: impl Read) -> Result<Table, PipelineError> {
+pub(crate) fn read(path: &Path, source: Source<'_>) -> Result<Table, PipelineError> {
     let format = |reason: String| PipelineError::Format { path: path.to_owned(), wanted: "a table of numbers", reason };
-    let mut csv = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(reader);
+    let mut csv = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(source);
     let mut table = Table::default();
     for (line, record) in csv.records().enumerate() {
         let record = record.map_err(|e| format(e.to_string()))?;
@@ -85,9 +85,10 @@ mod tests {
     use coulter_plan::DType;
 
     use super::*;
+    use crate::read::source;
 
     fn table(text: &str) -> Result<Table, PipelineError> {
-        read(Path::new("x.csv"), text.as_bytes())
+        read(Path::new("x.csv"), source(std::io::Cursor::new(text)))
     }
 
     #[test]
