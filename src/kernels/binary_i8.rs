@@ -96,7 +96,7 @@ impl BinaryKernel {
         y: &mut ViewMut<'_, u8>,
         parallel: &dyn Parallel,
     ) {
-        loops_of!(y, a, b).each(parallel, |tile| {
+        loops_of!(y, a, b).each(parallel, &|tile| {
             // SAFETY: a tile of the loops addresses elements of the views, whose makers promised what `run` asks;
             // the kernel was selected for this processor.
             unsafe {

@@ -47,7 +47,7 @@ impl DequantizeKernel {
     /// # Panics
     /// If the dimensions differ.
     pub fn run(&self, how: &Scale, x: &View<'_, u8>, y: &mut ViewMut<'_, f32>, parallel: &dyn Parallel) {
-        loops_of!(y, x).each(parallel, |tile| {
+        loops_of!(y, x).each(parallel, &|tile| {
             let ([y_row, x_row], [y_col, x_col]) = (tile.row, tile.col);
             for r in 0..tile.rows as isize {
                 // SAFETY: a row of a tile of the loops addresses elements of the two views, which share none.

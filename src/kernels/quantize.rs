@@ -83,7 +83,7 @@ impl QuantizeKernel {
         assert!(y_channels <= 1 || y.strides()[last] == 1, "channels lie side by side");
         let pixels = Loops::new(outer, [&y.strides()[..last], &x.strides()[..last]]).merged();
         let (y, x_channel) = (&*y, x.strides()[last]);
-        pixels.each(parallel, |tile| {
+        pixels.each(parallel, &|tile| {
             let ([y_row, x_row], [y_step, x_step]) = (tile.row, tile.col);
             for r in 0..tile.rows as isize {
                 // SAFETY: the tile's pixels are those of the two views, which share none, with all their channels.
@@ -123,7 +123,7 @@ impl QuantizeKernel {
             let neighbours = loops.strides(1).take(last).position(|stride| stride == 1);
             loops.bring_to_rows(neighbours.unwrap_or(last));
         }
-        loops.each(parallel, |tile| {
+        loops.each(parallel, &|tile| {
             let ([y_row, x_row], [y_col, x_col]) = (tile.row, tile.col);
             // SAFETY: a tile of the loops addresses elements of the two views, which share none.
             unsafe {

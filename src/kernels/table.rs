@@ -38,7 +38,7 @@ impl TableKernel {
     /// If the dimensions differ.
     pub fn run(&self, table: &[u8; ENTRIES], x: &View<'_, u8>, y: &mut ViewMut<'_, u8>, parallel: &dyn Parallel) {
         let (loops, y) = (loops_of!(y, x), &*y);
-        loops.each(parallel, |tile| {
+        loops.each(parallel, &|tile| {
             let ([y_row, x_row], [y_col, x_col]) = (tile.row, tile.col);
             for r in 0..tile.rows as isize {
                 // SAFETY: a row of a tile of the loops addresses elements of the two views, which are the same or share
@@ -69,7 +69,7 @@ impl TableKernel {
         assert!(rest.is_empty(), "whole tables");
         let pixels = Loops::new(&y.dims()[..last], [&y.strides()[..last], &x.strides()[..last]]).merged();
         let (y, y_step, x_step) = (&*y, y.strides()[last], x.strides()[last]);
-        pixels.each(parallel, |tile| {
+        pixels.each(parallel, &|tile| {
             for r in 0..tile.rows as isize {
                 for i in 0..tile.cols as isize {
                     let [y_at, x_at] = [0, 1].map(|k| tile.offset[k] + r * tile.row[k] + i * tile.col[k]);

@@ -25,19 +25,19 @@ unsafe fn run<const M: usize, const NP: usize, const HALF: bool>(t: &Tile<'_>, w
             let end = k + (*segment).len - rest;
             while k < end {
                 let weights = load::<NP, HALF>(w, t.panel);
-                for (row, x) in sums.iter_mut().zip(rows) {
-                    add::<NP, HALF>(row, broadcast::<HALF>(x, k), &weights);
-                }
+                unrolled!(i < M => {
+                    add::<NP, HALF>(&mut sums[i], broadcast::<HALF>(rows[i], k), &weights);
+                });
                 w = w.wrapping_add(PANEL * QUAD);
                 k += QUAD;
             }
             if rest > 0 {
                 let there = mask(rest) as u16;
                 let weights = load::<NP, HALF>(w, t.panel);
-                for (row, x) in sums.iter_mut().zip(rows) {
-                    let x = _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(there, x.add(k).cast()));
-                    add::<NP, HALF>(row, x, &weights);
-                }
+                unrolled!(i < M => {
+                    let x = _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(there, rows[i].add(k).cast()));
+                    add::<NP, HALF>(&mut sums[i], x, &weights);
+                });
                 w = w.wrapping_add(PANEL * QUAD);
             }
         }
@@ -68,25 +68,25 @@ unsafe fn begin<const M: usize, const NP: usize>(t: &Tile<'_>, column: usize, su
     // SAFETY: `before` holds the tile's sums, there is a bias for its panels and an offset for its rows, where not null.
     unsafe {
         if !t.before.is_null() {
-            for (i, row) in sums.iter_mut().enumerate() {
-                for (j, sum) in row.iter_mut().enumerate() {
+            unrolled!(i < M => {
+                for (j, sum) in sums[i].iter_mut().enumerate() {
                     *sum = _mm512_loadu_si512(t.before.add((i * NP + j) * PANEL).cast());
                 }
-            }
+            });
             return;
         }
-        for row in sums.iter_mut() {
-            for (j, sum) in row.iter_mut().enumerate() {
+        unrolled!(i < M => {
+            for (j, sum) in sums[i].iter_mut().enumerate() {
                 *sum = _mm512_loadu_si512(t.store.bias.add(column + j * PANEL).cast());
             }
-        }
+        });
         if !t.offsets.is_null() {
-            for (i, row) in sums.iter_mut().enumerate() {
+            unrolled!(i < M => {
                 let offset = _mm512_set1_epi32(t.offsets.add(i).read());
-                for sum in row {
+                for sum in &mut sums[i] {
                     *sum = _mm512_add_epi32(*sum, offset);
                 }
-            }
+            });
         }
     }
 }
@@ -150,12 +150,12 @@ unsafe fn add<const NP: usize, const HALF: bool>(sums: &mut [__m512i; NP], x: __
 /// Writes the sums of one row after another.
 #[inline(always)]
 unsafe fn spill<const M: usize, const NP: usize>(sums: &[[__m512i; NP]; M], to: *mut i32) {
-    for (i, row) in sums.iter().enumerate() {
-        for (j, sum) in row.iter().enumerate() {
+    unrolled!(i < M => {
+        for (j, sum) in sums[i].iter().enumerate() {
             // SAFETY: the caller's memory holds rows · columns elements.
             unsafe { _mm512_storeu_si512(to.add((i * NP + j) * PANEL).cast(), *sum) };
         }
-    }
+    });
 }
 
 /// What turns rounded numbers into bytes; where they are `WHOLE`, the zero point is 0 and all bytes are within bounds.
@@ -209,18 +209,18 @@ unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
         let (y, y_pitch, cols) = (s.y.add(column), s.how.y_pitch, s.cols - column);
         // Rows that are not there fill the last vector.
         let mut q = [[_mm512_setzero_si512(); 8]; 16];
-        for (i, row) in sums.iter().enumerate() {
-            for (j, sum) in row.iter().enumerate() {
+        unrolled!(i < M => {
+            for (j, sum) in sums[i].iter().enumerate() {
                 let m = _mm512_loadu_ps(s.multiplier.add(column + j * PANEL));
-                q[i][j] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(*sum), m));
+                q[i % 16][j] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(*sum), m));
             }
-        }
+        });
         // Vectors of four rows, of two, or of one are packed together.
         match NP {
             1 => {
                 let mask = mask(cols) as u16;
-                for g in 0..M.div_ceil(4) {
-                    let i = 4 * g;
+                unrolled!(g < M.div_ceil(4) => {
+                    let i = 4 * (g % 4);
                     let row = bytes.of([q[i][0], q[i + 1][0], q[i + 2][0], q[i + 3][0]]);
                     _mm_mask_storeu_epi8(y.add(i * y_pitch).cast(), mask, _mm512_castsi512_si128(row));
                     if i + 1 < M {
@@ -244,12 +244,12 @@ unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
                             _mm512_extracti32x4_epi32::<3>(row),
                         );
                     }
-                }
+                });
             }
             2 => {
                 let mask = mask(cols) as u32;
-                for g in 0..M.div_ceil(2) {
-                    let i = 2 * g;
+                unrolled!(g < M.div_ceil(2) => {
+                    let i = 2 * (g % 8);
                     let row = bytes.of([q[i][0], q[i][1], q[i + 1][0], q[i + 1][1]]);
                     _mm256_mask_storeu_epi8(y.add(i * y_pitch).cast(), mask, _mm512_castsi512_si256(row));
                     if i + 1 < M {
@@ -259,7 +259,7 @@ unsafe fn store<const M: usize, const NP: usize, const WHOLE: bool>(
                             _mm512_extracti64x4_epi64::<1>(row),
                         );
                     }
-                }
+                });
             }
             _ => {
                 let first = mask(cols.min(NP * PANEL));
