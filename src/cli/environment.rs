@@ -13,7 +13,7 @@ pub const CACHE: &str = "COULTER_CACHE_DIR";
 
 /// What `--help-env` prints.
 pub const HELP: &str = "\
-COULTER_ISA        caps the instruction sets in use: generic, avx2, avx512, avx512vnni, avxvnni, neon, neondot, neoni8mm
+COULTER_ISA        caps the instruction sets in use: generic, avx2, avx512, avx512vbmi, avx512vnni, avxvnni, neon, neondot, neoni8mm
 COULTER_CACHE_DIR  where compiled models are kept (else XDG_CACHE_HOME/coulter, else .cache/coulter in the home folder)
 NO_COLOR           no colours in tables, whatever the terminal can do";
 

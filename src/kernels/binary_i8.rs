@@ -78,7 +78,7 @@ struct Stretch {
 /// Elements that are brought together where they do not lie side by side.
 const CHUNK: usize = 64;
 /// Rows narrower than this are joined where one operand is the same row again and again.
-const NARROW: usize = 64;
+const NARROW: usize = 128;
 /// Elements of a row that stands for several.
 const PATTERN: usize = 512;
 
@@ -159,9 +159,9 @@ impl Stretch {
         };
         let mut pattern = [0u8; PATTERN];
         let one = if k == 1 { self.a } else { self.b };
-        for (i, to) in pattern[..repeat * cols].iter_mut().enumerate() {
+        for to in pattern[..repeat * cols].chunks_exact_mut(cols) {
             // SAFETY: the row has `cols` elements.
-            *to = unsafe { one.add(i % cols).read() };
+            unsafe { core::ptr::copy_nonoverlapping(one, to.as_mut_ptr(), cols) };
         }
         let (wide, done) = (repeat * cols, rows / repeat * repeat);
         let mut pitches = [wide as isize; 3];

@@ -53,6 +53,17 @@ pub struct Shape {
     pub channels: usize,
 }
 
+/// The windows of one output row.
+pub(crate) struct Row<'a> {
+    shape: &'a Shape,
+    /// The first input row's first pixel, counted over all images.
+    first: usize,
+    /// Rows of a window inside the input.
+    rows: usize,
+    /// Rows of a window inside the input and its padding.
+    padded_rows: usize,
+}
+
 /// The elements of a window that lie inside the input.
 pub(crate) struct Inside {
     /// The first one's pixel, counted over all images; 0 where there are none.
@@ -68,30 +79,43 @@ impl Shape {
         most(&self.vertical) * most(&self.horizontal)
     }
 
-    /// The window at place `ox` of output row `row`, counted over all images, of which the rows `down` lie inside.
+    /// The windows of output row `row`, counted over all images.
+    pub(crate) fn row(&self, row: usize) -> Row<'_> {
+        let axis = &self.vertical;
+        let (image, o) = (row / axis.output, row % axis.output);
+        let taps = axis.taps(o);
+        let within = axis.first(o) + (taps.start * axis.dilation) as isize;
+        let first = if taps.is_empty() { 0 } else { image * axis.input + within as usize };
+        let padded_rows = padded(axis, self.pad_after[0], o);
+        Row { shape: self, first: first * self.horizontal.input, rows: taps.len(), padded_rows }
+    }
+}
+
+/// Elements of window `o` that lie in the input and its padding, of which `after` are behind it.
+fn padded(axis: &Axis, after: usize, o: usize) -> usize {
+    Axis { input: axis.input + axis.pad + after, pad: 0, ..*axis }.taps(o).len()
+}
+
+impl Row<'_> {
+    /// The window at place `ox`.
     #[inline(always)]
-    pub(crate) fn inside(&self, row: usize, down: &Range<usize>, ox: usize) -> Inside {
-        let Shape { vertical, horizontal, .. } = self;
-        let across = horizontal.taps(ox);
-        if down.is_empty() || across.is_empty() {
+    pub(crate) fn inside(&self, ox: usize) -> Inside {
+        let axis = &self.shape.horizontal;
+        let taps = axis.taps(ox);
+        if self.rows == 0 || taps.is_empty() {
             return Inside { first: 0, rows: 0, cols: 0 };
         }
-        let (image, oy) = (row / vertical.output, row % vertical.output);
-        let iy = vertical.first(oy) + (down.start * vertical.dilation) as isize;
-        let ix = horizontal.first(ox) + (across.start * horizontal.dilation) as isize;
-        let first = (image * vertical.input + iy as usize) * horizontal.input + ix as usize;
-        Inside { first, rows: down.len(), cols: across.len() }
+        let within = axis.first(ox) + (taps.start * axis.dilation) as isize;
+        Inside { first: self.first + within as usize, rows: self.rows, cols: taps.len() }
     }
 
-    /// By what the sum of a window's `inside` elements is divided.
-    pub(crate) fn divisor(&self, row: usize, ox: usize, inside: usize) -> f32 {
-        if self.kind != Kind::AverageWithPad {
-            return inside.max(1) as f32;
-        }
-        let counted =
-            |axis: &Axis, o: usize, pad: usize| Axis { input: axis.input + axis.pad + pad, pad: 0, ..*axis }.taps(o);
-        let ([bottom, right], oy) = (self.pad_after, row % self.vertical.output);
-        let positions = counted(&self.vertical, oy, bottom).len() * counted(&self.horizontal, ox, right).len();
+    /// By what the sum of the window at place `ox` is divided, of which `inside` elements lie inside the input.
+    #[inline(always)]
+    pub(crate) fn divisor(&self, ox: usize, inside: usize) -> f32 {
+        let positions = match self.shape.kind {
+            Kind::AverageWithPad => self.padded_rows * padded(&self.shape.horizontal, self.shape.pad_after[1], ox),
+            _ => inside,
+        };
         positions.max(1) as f32
     }
 }

@@ -38,8 +38,10 @@ unsafe fn rows<V: Bytes, const ADD: bool>(how: &Binary, stretch: &Stretch) {
                 let left = tile.cols - c;
                 let a = operand::<V>(a, tile.col[1] == 0, c, left).widen(a_zero);
                 let b = operand::<V>(b, tile.col[2] == 0, c, left).widen(b_zero);
-                let v = [0, 1, 2, 3]
-                    .map(|i| if ADD { a[i].mul(a_scale).add(b[i].mul(b_scale)) } else { a[i].mul(b[i]).mul(a_scale) });
+                let mut v = a;
+                for i in 0..4 {
+                    v[i] = if ADD { a[i].mul(a_scale).add(b[i].mul(b_scale)) } else { a[i].mul(b[i]).mul(a_scale) };
+                }
                 let q = V::narrow(v, how.requantize.zero).max(low).min(high);
                 store_up_to(q, y.add(c), left);
                 c += V::N;

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Bytes;
-use crate::lanes::avx2::F32x8;
+use crate::lanes::avx2::{F32x8, first};
 
 /// 32 u8.
 #[derive(Clone, Copy)]
@@ -14,6 +14,28 @@ pub(crate) struct U8x32(pub(crate) __m256i);
 pub(crate) struct Sums {
     all: __m256i,
     odd: __m256i,
+}
+
+/// Bytes as bits past those of 2²³, less `zero`, which is as much more.
+#[inline(always)]
+unsafe fn float(words: __m256i, zero: F32x8) -> F32x8 {
+    // SAFETY: as the caller promises.
+    unsafe { F32x8(_mm256_sub_ps(_mm256_castsi256_ps(words), zero.0)) }
+}
+
+/// The nearest integers. What does not fit 32 bits, and NaN, converts to the least integer: only the greatest need a
+/// bound.
+#[inline(always)]
+unsafe fn rounded(v: F32x8) -> __m256i {
+    // SAFETY: as the caller promises.
+    unsafe { _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(1024.0), v.0)) }
+}
+
+/// 0 for each NaN.
+#[inline(always)]
+unsafe fn number(v: F32x8) -> F32x8 {
+    // SAFETY: as the caller promises.
+    unsafe { F32x8(_mm256_and_ps(_mm256_cmp_ps::<_CMP_ORD_Q>(v.0, v.0), v.0)) }
 }
 
 // SAFETY: a few instructions each; the caller has the instruction set and valid pointers.
@@ -31,6 +53,9 @@ unsafe impl Bytes for U8x32 {
     unsafe fn load_first(p: *const u8, n: usize) -> Self {
         // SAFETY: as the caller promises: `n` is less than the buffer's length.
         unsafe {
+            if n.is_multiple_of(4) {
+                return Self(_mm256_maskload_epi32(p.cast(), first(n / 4)));
+            }
             let mut all = [0u8; 32];
             core::ptr::copy_nonoverlapping(p, all.as_mut_ptr(), n);
             Self::load(all.as_ptr())
@@ -45,6 +70,9 @@ unsafe impl Bytes for U8x32 {
     unsafe fn store_first(self, p: *mut u8, n: usize) {
         // SAFETY: as the caller promises: `n` is less than the buffer's length.
         unsafe {
+            if n.is_multiple_of(4) {
+                return _mm256_maskstore_epi32(p.cast(), first(n / 4), self.0);
+            }
             let mut all = [0u8; 32];
             self.store(all.as_mut_ptr());
             core::ptr::copy_nonoverlapping(all.as_ptr(), p, n);
@@ -81,22 +109,19 @@ unsafe impl Bytes for U8x32 {
         unsafe {
             let (none, ones) = (_mm256_setzero_si256(), _mm256_set1_epi16((super::ONES >> 16) as i16));
             let (low, high) = (_mm256_unpacklo_epi8(self.0, none), _mm256_unpackhi_epi8(self.0, none));
-            let words = [
-                _mm256_unpacklo_epi16(low, ones),
-                _mm256_unpackhi_epi16(low, ones),
-                _mm256_unpacklo_epi16(high, ones),
-                _mm256_unpackhi_epi16(high, ones),
-            ];
-            words.map(|w| F32x8(_mm256_sub_ps(_mm256_castsi256_ps(w), zero.0)))
+            [
+                float(_mm256_unpacklo_epi16(low, ones), zero),
+                float(_mm256_unpackhi_epi16(low, ones), zero),
+                float(_mm256_unpacklo_epi16(high, ones), zero),
+                float(_mm256_unpackhi_epi16(high, ones), zero),
+            ]
         }
     }
     #[inline(always)]
     unsafe fn narrow(v: [F32x8; 4], zero: u8) -> Self {
         // SAFETY: as the caller promises.
         unsafe {
-            // What does not fit 32 bits, and NaN, converts to the least integer: only the greatest need a bound.
-            let most = _mm256_set1_ps(1024.0);
-            let [a, b, c, d] = v.map(|v| _mm256_cvtps_epi32(_mm256_min_ps(most, v.0)));
+            let [a, b, c, d] = [rounded(v[0]), rounded(v[1]), rounded(v[2]), rounded(v[3])];
             let zero = _mm256_set1_epi16(zero.into());
             let low = _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
             let high = _mm256_adds_epi16(_mm256_packs_epi32(c, d), zero);
@@ -106,7 +131,7 @@ unsafe impl Bytes for U8x32 {
     #[inline(always)]
     unsafe fn without_nan(v: [F32x8; 4]) -> [F32x8; 4] {
         // SAFETY: as the caller promises.
-        unsafe { v.map(|v| F32x8(_mm256_and_ps(_mm256_cmp_ps::<_CMP_ORD_Q>(v.0, v.0), v.0))) }
+        unsafe { [number(v[0]), number(v[1]), number(v[2]), number(v[3])] }
     }
     #[inline(always)]
     unsafe fn no_sums() -> Sums {

@@ -32,6 +32,28 @@ unsafe fn transposed(v: __m512i) -> __m512i {
     }
 }
 
+/// Bytes as bits past those of 2²³, less `zero`, which is as much more.
+#[inline(always)]
+unsafe fn float(words: __m512i, zero: F32x16) -> F32x16 {
+    // SAFETY: as the caller promises.
+    unsafe { F32x16(_mm512_sub_ps(_mm512_castsi512_ps(words), zero.0)) }
+}
+
+/// The nearest integers. What does not fit 32 bits, and NaN, converts to the least integer: only the greatest need a
+/// bound.
+#[inline(always)]
+unsafe fn rounded(v: F32x16) -> __m512i {
+    // SAFETY: as the caller promises.
+    unsafe { _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(1024.0), v.0)) }
+}
+
+/// 0 for each NaN.
+#[inline(always)]
+unsafe fn number(v: F32x16) -> F32x16 {
+    // SAFETY: as the caller promises.
+    unsafe { F32x16(_mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(v.0, v.0), v.0)) }
+}
+
 // SAFETY: a few instructions each; the caller has the instruction set and valid pointers.
 unsafe impl Bytes for U8x64 {
     const N: usize = 64;
@@ -89,22 +111,19 @@ unsafe impl Bytes for U8x64 {
         unsafe {
             let (none, ones) = (_mm512_setzero_si512(), _mm512_set1_epi16((super::ONES >> 16) as i16));
             let (low, high) = (_mm512_unpacklo_epi8(self.0, none), _mm512_unpackhi_epi8(self.0, none));
-            let words = [
-                _mm512_unpacklo_epi16(low, ones),
-                _mm512_unpackhi_epi16(low, ones),
-                _mm512_unpacklo_epi16(high, ones),
-                _mm512_unpackhi_epi16(high, ones),
-            ];
-            words.map(|w| F32x16(_mm512_sub_ps(_mm512_castsi512_ps(w), zero.0)))
+            [
+                float(_mm512_unpacklo_epi16(low, ones), zero),
+                float(_mm512_unpackhi_epi16(low, ones), zero),
+                float(_mm512_unpacklo_epi16(high, ones), zero),
+                float(_mm512_unpackhi_epi16(high, ones), zero),
+            ]
         }
     }
     #[inline(always)]
     unsafe fn narrow(v: [F32x16; 4], zero: u8) -> Self {
         // SAFETY: as the caller promises.
         unsafe {
-            // What does not fit 32 bits, and NaN, converts to the least integer: only the greatest need a bound.
-            let most = _mm512_set1_ps(1024.0);
-            let [a, b, c, d] = v.map(|v| _mm512_cvtps_epi32(_mm512_min_ps(most, v.0)));
+            let [a, b, c, d] = [rounded(v[0]), rounded(v[1]), rounded(v[2]), rounded(v[3])];
             let zero = _mm512_set1_epi16(zero.into());
             let low = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
             let high = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
@@ -121,7 +140,7 @@ unsafe impl Bytes for U8x64 {
             if first | second == 0 {
                 return v;
             }
-            v.map(|v| F32x16(_mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(v.0, v.0), v.0)))
+            [number(v[0]), number(v[1]), number(v[2]), number(v[3])]
         }
     }
     #[inline(always)]

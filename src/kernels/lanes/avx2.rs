@@ -9,7 +9,7 @@ static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 
 
 /// The mask of the first `n` lanes.
 #[inline(always)]
-unsafe fn first(n: usize) -> __m256i {
+pub(crate) unsafe fn first(n: usize) -> __m256i {
     debug_assert!(n <= 8);
     // SAFETY: eight words from `8 - n` on lie in the table; the caller has AVX2.
     unsafe { _mm256_loadu_si256(FIRST.as_ptr().add(8 - n).cast()) }

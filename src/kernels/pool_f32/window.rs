@@ -45,9 +45,9 @@ unsafe fn walk<V: Lanes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
     let (vertical, horizontal) = (&job.shape.vertical, &job.shape.horizontal);
     let (x, y) = (&job.x, job.y);
     for row in rows {
-        let down = vertical.taps(row % vertical.output);
+        let windows = job.shape.row(row);
         for ox in 0..horizontal.output {
-            let Inside { first, rows, cols } = job.shape.inside(row, &down, ox);
+            let Inside { first, rows, cols } = windows.inside(ox);
             // SAFETY: the window's elements are pixels of the input or there are none; the output has this pixel.
             unsafe {
                 let window = Window {
@@ -57,7 +57,7 @@ unsafe fn walk<V: Lanes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
                     row_step: vertical.dilation.wrapping_mul(horizontal.input * x.pitch()),
                     col_step: horizontal.dilation.wrapping_mul(x.pitch()),
                     y: y.as_ptr().add((row * horizontal.output + ox) * y.pitch() + channels.start),
-                    divisor: job.shape.divisor(row, ox, rows * cols),
+                    divisor: windows.divisor(ox, rows * cols),
                     low: job.low,
                     high: job.high,
                 };

@@ -46,9 +46,9 @@ unsafe fn walk<V: Bytes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
     let (vertical, horizontal) = (&job.shape.vertical, &job.shape.horizontal);
     let (x, y) = (&job.x, job.y);
     for row in rows {
-        let down = vertical.taps(row % vertical.output);
+        let windows = job.shape.row(row);
         for ox in 0..horizontal.output {
-            let Inside { first, rows, cols } = job.shape.inside(row, &down, ox);
+            let Inside { first, rows, cols } = windows.inside(ox);
             // SAFETY: the window's elements are pixels of the input or there are none; the output has this pixel.
             unsafe {
                 let window = Window {
@@ -59,7 +59,7 @@ unsafe fn walk<V: Bytes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
                     row_step: vertical.dilation.wrapping_mul(horizontal.input * x.pitch()),
                     col_step: horizontal.dilation.wrapping_mul(x.pitch()),
                     y: y.as_ptr().add((row * horizontal.output + ox) * y.pitch() + channels.start),
-                    factor: if MAX { 0.0 } else { job.how.scale / job.shape.divisor(row, ox, rows * cols) },
+                    factor: if MAX { 0.0 } else { job.how.scale / windows.divisor(ox, rows * cols) },
                 };
                 let mut c = 0;
                 while c < channels.len() {
@@ -124,7 +124,10 @@ impl Window<'_> {
                 }
             }
             let factor = V::Float::splat(self.factor);
-            let v = plus::<V>(totals, sums).map(|total| V::Float::from_int(total).mul(factor));
+            let mut v = [factor; 4];
+            for (v, total) in v.iter_mut().zip(plus::<V>(totals, sums)) {
+                *v = V::Float::from_int(total).mul(factor);
+            }
             V::narrow(v, self.how.requantize.zero)
         }
     }
@@ -133,10 +136,12 @@ impl Window<'_> {
 /// # Safety
 /// As for the methods of [`Bytes`].
 #[inline(always)]
-unsafe fn plus<V: Bytes>(totals: [<V::Float as Lanes>::Int; 4], sums: V::Sums) -> [<V::Float as Lanes>::Int; 4] {
+unsafe fn plus<V: Bytes>(mut totals: [<V::Float as Lanes>::Int; 4], sums: V::Sums) -> [<V::Float as Lanes>::Int; 4] {
     // SAFETY: as the caller promises.
     unsafe {
-        let sums = V::total(sums);
-        [0, 1, 2, 3].map(|i| V::Float::int_add(totals[i], sums[i]))
+        for (total, sum) in totals.iter_mut().zip(V::total(sums)) {
+            *total = V::Float::int_add(*total, sum);
+        }
+        totals
     }
 }

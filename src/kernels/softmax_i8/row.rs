@@ -18,22 +18,26 @@ pub(super) unsafe fn run(how: &Softmax<'_>, tables: &TableKernel, x: *const u8, 
         }
         let shift = usize::from(255 - greatest);
         let exponentials = &how.exponentials[shift..];
-        let mut sum = 0u64;
-        for i in 0..cols {
-            sum += u64::from(exponentials[usize::from(x.add(i).read())]);
-        }
+        let mut kept = [0u32; LONG];
+        let sum = if cols < LONG {
+            for (i, e) in kept[..cols].iter_mut().enumerate() {
+                *e = exponentials[usize::from(x.add(i).read())];
+            }
+            kept.iter().map(|&e| u64::from(e)).sum::<u64>()
+        } else {
+            (0..cols).map(|i| u64::from(exponentials[usize::from(x.add(i).read())])).sum()
+        };
         let factor = how.inverse_scale / sum as f32;
         let all = Requantize { zero: how.zero, low: 0, high: 255 };
-        let of = |e: u32| all.round(e as f32 * factor);
         if cols < LONG {
-            for i in 0..cols {
-                y.add(i).write(of(exponentials[usize::from(x.add(i).read())]));
+            for (i, &e) in kept[..cols].iter().enumerate() {
+                y.add(i).write(all.round(e as f32 * factor));
             }
             return;
         }
         let mut table = [0u8; ENTRIES];
         for (to, &e) in table.iter_mut().zip(exponentials) {
-            *to = of(e);
+            *to = all.round(e as f32 * factor);
         }
         (tables.line)(&table, x, y, cols);
     }
