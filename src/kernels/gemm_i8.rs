@@ -5,6 +5,7 @@
 //! kernels give the same bytes, however the work is split.
 
 mod drive;
+mod sums;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tile;
@@ -12,6 +13,7 @@ mod tile;
 mod ymm;
 
 pub(crate) use drive::{Product, Sights, run_part};
+pub(crate) use sums::Sums;
 pub(crate) use tile::{How, Store};
 
 use crate::gemm_f32::split;

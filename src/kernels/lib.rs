@@ -36,6 +36,7 @@ pub mod copy;
 pub mod depthwise_f32;
 pub mod depthwise_i8;
 pub mod dequantize;
+pub mod dynamic_i8;
 pub mod gather;
 pub mod gemm_f32;
 pub mod gemm_i8;

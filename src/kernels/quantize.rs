@@ -23,6 +23,14 @@ pub struct Quantization {
     pub zero_point: u8,
 }
 
+/// The same by a division: y = clamp(rne(x / scale) + zero_point, 0, 255).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Division {
+    pub(crate) scale: f32,
+    /// Stands for 0.
+    pub(crate) zero_point: u8,
+}
+
 /// A kernel that quantizes.
 #[derive(Debug)]
 pub struct QuantizeKernel {
@@ -35,7 +43,17 @@ pub struct QuantizeKernel {
     /// # Safety
     /// The elements are valid to read and to write respectively and share no byte; the processor has the kernel's
     /// instruction set.
-    pub(crate) line: unsafe fn(how: &Quantization, x: *const f32, y: *mut u8, len: usize),
+    line: unsafe fn(how: &Quantization, x: *const f32, y: *mut u8, len: usize),
+    /// As `line`, by a division.
+    ///
+    /// # Safety
+    /// As for `line`.
+    pub(crate) divided: unsafe fn(how: &Division, x: *const f32, y: *mut u8, len: usize),
+    /// The least and the greatest of 0 and so many contiguous elements; NaN does not count.
+    ///
+    /// # Safety
+    /// The elements are valid to read; the processor has the kernel's instruction set.
+    pub(crate) range: unsafe fn(x: *const f32, len: usize) -> [f32; 2],
     /// Pixels of at most three channels become four bytes each, of which the last ones are the zero point.
     ///
     /// # Safety

@@ -9,7 +9,7 @@ use crate::gemm_f32::Part;
 use crate::sight::{MAX_ROWS, Prepared, Segment};
 
 /// Bytes of weights that are kept in the second-level cache while the rows pass by.
-const WEIGHTS_BLOCK: usize = 512 * 1024;
+pub(super) const WEIGHTS_BLOCK: usize = 512 * 1024;
 
 /// A product, by address: panels of weights, and what becomes of the sums.
 ///
@@ -47,7 +47,7 @@ pub(crate) trait Sights {
 
 impl GemmKernel {
     /// The micro-kernels for the most panels, of so many, that suit the number of rows, and those for fewer panels.
-    fn tiles_for(&self, rows: usize, panels: usize) -> &'static [Tiles] {
+    pub(super) fn tiles_for(&self, rows: usize, panels: usize) -> &'static [Tiles] {
         let suits = |(i, t): (usize, &Tiles)| t.panels <= panels && (i >= self.tall || t.by_rows.len() >= rows);
         let at = self.tiles.iter().enumerate().position(suits);
         &self.tiles[at.unwrap_or(self.tiles.len() - 1)..]
@@ -196,7 +196,7 @@ unsafe fn quads(tile: &Tile<'_>) -> usize {
 /// # Safety
 /// The rows have been placed.
 #[cold]
-unsafe fn sum_up<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, offsets: &mut [i32; MAX_ROWS]) {
+pub(super) unsafe fn sum_up<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, offsets: &mut [i32; MAX_ROWS]) {
     offsets.fill(0);
     let mut begin = 0;
     while begin < sight.count() {

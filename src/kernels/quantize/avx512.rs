@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Pixels, Quantization, QuantizeKernel, line};
+use super::{Division, Pixels, Quantization, QuantizeKernel, line};
 use crate::Isa;
 use crate::bytes::Bytes;
 use crate::bytes::avx512::U8x64;
@@ -19,63 +19,68 @@ unsafe fn run(how: &Quantization, x: *const f32, y: *mut u8, len: usize) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn divided(how: &Division, x: *const f32, y: *mut u8, len: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { line::line::<U8x64>(how, x, y, len) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn range(x: *const f32, len: usize) -> [f32; 2] {
+    // SAFETY: as the caller promises.
+    unsafe { line::range::<F32x16>(x, len) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn quads(how: &Quantization, pixels: &Pixels) {
     // SAFETY: as the caller promises; what is read and written at once are whole pixels.
     unsafe {
-        let Pixels { x, x_step, x_channel, channels, .. } = *pixels;
-        if x_step == 1 && channels == 3 {
-            return by_sixteen(how, pixels, |scale, i| {
-                let planes = [0, 1, 2].map(|c| F32x16::load(x.offset(c * x_channel).add(i)).mul(scale));
-                let [r, g, b] = planes;
-                // Within each lane of 16 bytes four of each plane.
-                let interleaved = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-                let bytes = four(how, [r, g, b, F32x16::splat(0.0)]);
-                _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(interleaved))
-            });
+        let Pixels { x_step, x_channel, channels, count, .. } = *pixels;
+        if channels == 3 && count >= N && x_step == 1 {
+            return by_vectors::<true>(how, pixels);
         }
-        if x_channel == 1 && x_step == 3 && channels == 3 {
-            return by_sixteen(how, pixels, |scale, i| {
-                let [a, b, c] = [0, N, 2 * N].map(|at| F32x16::load(x.add(3 * i + at)).mul(scale));
-                let bytes = four(how, [a, b, c, F32x16::splat(0.0)]);
-                // Words of the three vectors, as `four` left them, to three a lane and one of zero points; there
-                // four triples spread over it.
-                let words = _mm512_setr_epi32(0, 4, 8, 3, 12, 1, 5, 7, 9, 13, 2, 11, 6, 10, 14, 15);
-                let spread = _mm_setr_epi8(0, 1, 2, 12, 3, 4, 5, 13, 6, 7, 8, 14, 9, 10, 11, 15);
-                let bytes = _mm512_permutexvar_epi32(words, bytes);
-                _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(spread))
-            });
+        if channels == 3 && count >= N && x_step == 3 && x_channel == 1 {
+            return by_vectors::<false>(how, pixels);
         }
         line::quads_from(how, pixels, 0);
     }
 }
 
-/// The bytes of four vectors, those of one lane of each side by side.
+/// Three planes, or else triples side by side, of at least `N` pixels. The last vector overlaps its forerunner where they
+/// are not a multiple.
+///
+/// # Safety
+/// As for `quads`.
 #[inline(always)]
-unsafe fn four(how: &Quantization, v: [F32x16; 4]) -> __m512i {
-    // SAFETY: as the caller promises.
-    unsafe { U8x64::narrow(U8x64::without_nan(v), how.zero_point).0 }
-}
-
-/// Stores what `of` makes of sixteen pixels, the last ones a second time where they are not a multiple.
-#[inline(always)]
-unsafe fn by_sixteen(how: &Quantization, pixels: &Pixels, of: impl Fn(F32x16, usize) -> __m512i) {
-    let Pixels { y, count, .. } = *pixels;
-    // SAFETY: `i + N` is at most `count`.
+unsafe fn by_vectors<const PLANES: bool>(how: &Quantization, pixels: &Pixels) {
+    let Pixels { x, x_channel, y, count, .. } = *pixels;
+    // SAFETY: `i + N` is at most `count`; what is read and written at once are whole pixels.
     unsafe {
-        if count < N {
-            return line::quads_from(how, pixels, 0);
-        }
         let scale = F32x16::splat(how.inverse_scale);
+        let (first, step) = if PLANES { (x, x_channel) } else { (x, N as isize) };
+        // Lanes of 16 bytes have four of each vector. Those of planes are four pixels; of triples the words are first
+        // brought together, each with one of zero points, and then spread.
+        let words = _mm512_setr_epi32(0, 4, 8, 3, 12, 1, 5, 7, 9, 13, 2, 11, 6, 10, 14, 15);
+        let order = if PLANES {
+            _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
+        } else {
+            _mm_setr_epi8(0, 1, 2, 12, 3, 4, 5, 13, 6, 7, 8, 14, 9, 10, 11, 15)
+        };
+        let order = _mm512_broadcast_i32x4(order);
         let mut i = 0;
-        while i + N <= count {
-            U8x64(of(scale, i)).store(y.add(4 * i));
+        while i < count {
+            i = i.min(count - N);
+            let x = first.add(if PLANES { i } else { 3 * i });
+            let a = F32x16::load(x).mul(scale);
+            let b = F32x16::load(x.offset(step)).mul(scale);
+            let c = F32x16::load(x.offset(2 * step)).mul(scale);
+            let v = U8x64::narrow(U8x64::without_nan([a, b, c, F32x16::splat(0.0)]), how.zero_point);
+            let v = if PLANES { v.0 } else { _mm512_permutexvar_epi32(words, v.0) };
+            U8x64(_mm512_shuffle_epi8(v, order)).store(y.add(4 * i));
             i += N;
-        }
-        if i < count {
-            U8x64(of(scale, count - N)).store(y.add(4 * (count - N)));
         }
     }
 }
 
 /// 64 elements at a time.
-pub static KERNEL: QuantizeKernel = QuantizeKernel { name: "quantize__avx512", isa: Isa::Avx512, line: run, quads };
+pub static KERNEL: QuantizeKernel =
+    QuantizeKernel { name: "quantize__avx512", isa: Isa::Avx512, line: run, divided, range, quads };

@@ -1,8 +1,9 @@
 //! Portable Rust.
 
-use super::{Pixels, Quantization, QuantizeKernel, line};
+use super::{Division, Pixels, Quantization, QuantizeKernel, line};
 use crate::Isa;
 use crate::bytes::generic::U8x4;
+use crate::lanes::generic::F32x1;
 use crate::requantize::Requantize;
 
 impl Quantization {
@@ -20,10 +21,21 @@ unsafe fn run(how: &Quantization, x: *const f32, y: *mut u8, len: usize) {
     unsafe { line::line::<U8x4>(how, x, y, len) }
 }
 
+unsafe fn divided(how: &Division, x: *const f32, y: *mut u8, len: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { line::line::<U8x4>(how, x, y, len) }
+}
+
+unsafe fn range(x: *const f32, len: usize) -> [f32; 2] {
+    // SAFETY: as the caller promises.
+    unsafe { line::range::<F32x1>(x, len) }
+}
+
 unsafe fn quads(how: &Quantization, pixels: &Pixels) {
     // SAFETY: as the caller promises.
     unsafe { line::quads_from(how, pixels, 0) }
 }
 
 /// One element at a time.
-pub static KERNEL: QuantizeKernel = QuantizeKernel { name: "quantize__generic", isa: Isa::Generic, line: run, quads };
+pub static KERNEL: QuantizeKernel =
+    QuantizeKernel { name: "quantize__generic", isa: Isa::Generic, line: run, divided, range, quads };
