@@ -39,6 +39,7 @@ macro_rules! for_each_op {
             (27, qbinary, QBinary),
             (28, qpool2d, QPool2d),
             (29, qsoftmax, QSoftmax),
+            (30, dynamic_fully_connected, DynamicFullyConnected),
         }
     };
 }

@@ -1,7 +1,7 @@
 //! What the operators on bytes take and refuse.
 
 use super::operators::cause;
-use super::samples::{Draft, qbinary_params, qpool_params};
+use super::samples::{Draft, dynamic_params, qbinary_params, qpool_params};
 use crate::builder::TensorId;
 use crate::ops::*;
 use crate::{DType, OpError};
@@ -123,4 +123,35 @@ fn softmax_of_bytes_has_256_exponentials() {
     assert_eq!(of(0, 5, |d| d.constants(DType::U32, &[255])), Some(OpError::Shape));
     assert_eq!(of(0, 5, |d| d.constants(DType::F32, &[256])), Some(OpError::Type));
     assert_eq!(of(0, 5, |d| d.room(DType::U32, &[256])), Some(OpError::Storage));
+}
+
+#[test]
+fn products_quantized_as_they_come_have_all_their_constants_and_room() {
+    let p = dynamic_params();
+    let of = |p, lengths: [u32; 5]| {
+        cause(|d| {
+            let [weights, sums, scale, bias, scratch] = lengths;
+            let (x, y, scratch) = (d.f32(&[2, 3, 5]), d.f32(&[2, 3, 20]), d.f32(&[scratch]));
+            let (w, sums) = (d.constants(DType::I8, &[weights]), d.constants(DType::I32, &[sums]));
+            let (scale, bias) = (d.weights(&[scale]), d.weights(&[bias]));
+            d.step(&p, &[x, w, sums, scale, bias, scratch], &[y]);
+        })
+    };
+    let lengths = [256, 32, 32, 32, 24];
+    assert_eq!(of(p, lengths), None);
+    for i in 0..5 {
+        let mut less = lengths;
+        less[i] -= 1;
+        assert_eq!(of(p, less), Some(OpError::Shape), "{i}");
+    }
+    let beyond = dynamic_fully_connected::Params { w_zero: 128, ..p };
+    assert_eq!(of(beyond, lengths), Some(OpError::Params));
+    let without_bias = cause(|d| {
+        let (x, y, scratch) = (d.f32(&[3, 5]), d.f32(&[3, 20]), d.f32(&[12]));
+        let (w, sums) = (d.constants(DType::I8, &[256]), d.constants(DType::I32, &[32]));
+        let scale = d.weights(&[32]);
+        let inputs = [Some(x), Some(w), Some(sums), Some(scale), None, Some(scratch)];
+        d.builder.step("step", &p, &inputs, &[Some(y)], 1);
+    });
+    assert_eq!(without_bias, None);
 }

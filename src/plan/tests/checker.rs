@@ -129,6 +129,7 @@ impl Role {
     fn of_input(op: OpCode, i: usize) -> Self {
         match (op, i) {
             (OpCode::MatMul, 2) | (OpCode::Attention, 4) | (OpCode::Recurrent, 7) => Role::Scratch,
+            (OpCode::DynamicFullyConnected, 5) => Role::Scratch,
             (OpCode::Unary | OpCode::Softmax | OpCode::Normalize, 0) => Role::InPlace,
             (OpCode::Table | OpCode::QSoftmax, 0) => Role::InPlace,
             (OpCode::Binary | OpCode::QBinary, _) | (OpCode::Select, 1 | 2) => Role::InPlace,

@@ -459,6 +459,19 @@ fn qsoftmax() -> Vec<u8> {
     d.finish()
 }
 
+pub(super) fn dynamic_params() -> dynamic_fully_connected::Params {
+    dynamic_fully_connected::Params { per_row: true, w_zero: -3, activation: RELU }
+}
+
+fn dynamic_fully_connected() -> Vec<u8> {
+    let mut d = Draft::new("quantized as it comes");
+    let (x, y, scratch) = (d.f32(&[2, 3, 5]), d.f32(&[2, 3, 20]), d.f32(&[6 * 4]));
+    let (w, sums) = (d.constants(DType::I8, &[32 * 8]), d.constants(DType::I32, &[32]));
+    let (scale, bias) = (d.weights(&[32]), d.weights(&[32]));
+    d.step(&dynamic_params(), &[x, w, sums, scale, bias, scratch], &[y]);
+    d.finish()
+}
+
 /// Every section, every space.
 pub(super) fn full() -> Vec<u8> {
     let mut d = Draft::new("full");
@@ -516,6 +529,7 @@ fn of(op: OpCode) -> Vec<u8> {
         OpCode::QBinary => qbinary(),
         OpCode::QPool2d => qpool2d(),
         OpCode::QSoftmax => qsoftmax(),
+        OpCode::DynamicFullyConnected => dynamic_fully_connected(),
         OpCode::MatMul => matmul(),
         OpCode::Attention => attention(),
         OpCode::Pool2d => pool2d(),
