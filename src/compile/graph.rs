@@ -189,6 +189,8 @@ pub enum Op {
     QPool2d(ops::qpool2d::Params),
     /// `x`, `exponentials [256]` u32 constant, over the last dimension.
     QSoftmax(ops::qsoftmax::Params),
+    /// `x [.., K]`, `w [K, N]` i8 constant, `scale [N]` f32 constant, `bias [N]` f32 constant?
+    DynamicFullyConnected(ops::dynamic_fully_connected::Params),
     /// `x`; same elements in row-major order.
     Reshape,
     /// `x`; output dimension i is input dimension `.0[i]`.
@@ -252,6 +254,7 @@ impl Op {
             Op::QBinary(_) => "qbinary",
             Op::QPool2d(_) => "qpool2d",
             Op::QSoftmax(_) => "qsoftmax",
+            Op::DynamicFullyConnected(_) => "dynamic_fully_connected",
             Op::Reshape => "reshape",
             Op::Transpose(_) => "transpose",
             Op::Slice { .. } => "slice",

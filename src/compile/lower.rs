@@ -181,6 +181,7 @@ impl<'g> Lowering<'g> {
             Op::QBinary(params) => qbinary::lower(self, node, params),
             Op::QPool2d(params) => qpool2d::lower(self, node, params),
             Op::QSoftmax(params) => qsoftmax::lower(self, node, params),
+            Op::DynamicFullyConnected(params) => dynamic_fully_connected::lower(self, node, params),
             Op::Copy => copy::lower(self, node),
             Op::Fallback(model) => fallback::lower(self, node, model),
             Op::Reshape => views::reshape(self, node),

@@ -155,6 +155,7 @@ fn precision(step: &Step) -> &'static str {
     match step.params.code() {
         OpCode::QConv2d | OpCode::QDepthwiseConv2d | OpCode::QFullyConnected | OpCode::QBinary => "int8",
         OpCode::QPool2d | OpCode::QSoftmax | OpCode::Table | OpCode::Quantize => "int8",
+        OpCode::DynamicFullyConnected => "int8",
         _ => step.outputs.iter().flatten().next().map_or("", |output| output.window.tensor.dtype.name()),
     }
 }
@@ -177,6 +178,10 @@ fn family(code: OpCode) -> &'static str {
         OpCode::QConv2d => "conv_i8",
         OpCode::QDepthwiseConv2d => "depthwise_i8",
         OpCode::QFullyConnected => "gemm_i8",
+        OpCode::QBinary => "binary_i8",
+        OpCode::QPool2d => "pool_i8",
+        OpCode::QSoftmax => "softmax_i8",
+        OpCode::DynamicFullyConnected => "dynamic_i8",
         OpCode::Fallback => "tract",
         // Families that take more types than one bear the operator's name.
         other => other.name(),

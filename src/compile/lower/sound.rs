@@ -63,6 +63,13 @@ pub(super) fn node(graph: &Graph, node: &Node) -> Result<(), Refusal> {
             let matrix = !matches!(node.op, Op::QFullyConnected(_)) || w.len() == 2 && w.first() == x.last();
             each(bias?) && each(multiplier?) && matrix
         }
+        Op::DynamicFullyConnected(_) => {
+            let [x, w, scale] = [0, 1, 2].map(|i| input_tensor(graph, node, i).map(|t| &t.shape[..]));
+            let (x, w, columns) = (x?, w?, output_tensor(graph, node, 0)?.shape.last());
+            let bias = node.inputs.get(3).copied().flatten().map(|id| &graph.tensor(id).shape[..]);
+            let each = |shape: &[usize]| shape.len() == 1 && shape.first() == columns;
+            w.len() == 2 && w.first() == x.last() && each(scale?) && bias.is_none_or(each)
+        }
         Op::Table => {
             let [x, table] = [0, 1].map(|i| input_tensor(graph, node, i).map(|t| &t.shape[..]));
             match table? {

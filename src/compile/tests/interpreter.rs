@@ -172,6 +172,7 @@ fn node_outputs(graph: &Graph, node: &Node, values: &[Option<Array>]) -> Vec<Arr
         Op::QBinary(p) => quantized::binary(p, input(0), input(1), &output().shape),
         Op::QPool2d(p) => quantized::pool2d(p, input(0), &output().shape),
         Op::QSoftmax(p) => quantized::softmax(p, input(0), input(1)),
+        Op::DynamicFullyConnected(p) => quantized::dynamic(p, input(0), input(1), input(2), given(3)),
         Op::Reshape => Array { shape: output().shape.clone(), ..input(0).clone() },
         Op::Transpose(permutation) => transpose(input(0), permutation),
         Op::Slice { start, step } => {

@@ -4,7 +4,7 @@ use coulter_plan::ops::*;
 use coulter_plan::{Activation, ActivationKind, DType};
 
 use super::draft::Draft;
-use crate::graph::{Op, TensorId};
+use crate::graph::{Op, TensorId, Value};
 
 const RELU: Activation = Activation::RELU;
 const NONE: Activation = Activation::IDENTITY;
@@ -77,6 +77,23 @@ fn fully_connected() {
     let z = draft.node_of(op, &[Some(y), Some(square), None, Some(y)], DType::F32, &[2, 3, 18]);
     draft.output(z);
     draft.check();
+}
+
+#[test]
+fn dynamic_fully_connected() {
+    for (per_row, w_zero, activation) in [(true, 0, NONE), (false, -7, RELU)] {
+        let mut draft = Draft::new(26);
+        let x = draft.input(&[2, 3, 7]);
+        let w: Vec<u8> = (0..7 * 18).map(|_| draft.rng.next_u64() as u8).collect();
+        let w = draft.graph.constant("w", DType::I8, &[7, 18], Value(w.into()));
+        let (scale, bias) = (draft.weights(&[18]), draft.weights(&[18]));
+        let op = Op::DynamicFullyConnected(dynamic_fully_connected::Params { per_row, w_zero, activation });
+        let y = draft.node(op.clone(), &[x, w, scale, bias], &[2, 3, 18]);
+        let reversed = draft.node(Op::Slice { start: vec![1, 2, 6], step: vec![-1, -1, -1] }, &[y], &[2, 3, 7]);
+        let z = draft.node(op, &[reversed, w, scale], &[2, 3, 18]);
+        draft.output(z);
+        draft.check();
+    }
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use coulter_plan::DType;
 use coulter_plan::ops::pool2d::Kind as Pool;
 use coulter_plan::ops::{
-    dequantize, qbinary, qconv2d, qdepthwise_conv2d, qfully_connected, qpool2d, qsoftmax, quantize,
+    dequantize, dynamic_fully_connected, qbinary, qconv2d, qdepthwise_conv2d, qfully_connected, qpool2d, qsoftmax,
+    quantize,
 };
 use coulter_plan::requantize::{Requantize, Residual, ResidualKind};
 
 use super::spatial::{self, Sliding};
-use super::{Array, indices};
+use super::{Array, elementwise, indices};
 
 /// rne(v) + zero, between `low` and `high`. NaN counts as 0.
 fn rounded(v: f32, zero: u32, low: u32, high: u32) -> f64 {
@@ -150,4 +151,36 @@ pub(super) fn softmax(p: &qsoftmax::Params, x: &Array, exponentials: &Array) -> 
         row.iter().map(|v| rounded(e(v) as f32 * factor, p.zero, 0, 255)).collect::<Vec<_>>()
     });
     Array::new(DType::U8, &x.shape, rows.collect())
+}
+
+pub(super) fn dynamic(
+    p: &dynamic_fully_connected::Params,
+    x: &Array,
+    w: &Array,
+    scale: &Array,
+    bias: Option<&Array>,
+) -> Array {
+    let (depth, columns) = (w.shape[0], w.shape[1]);
+    let rows: Vec<&[f64]> = x.values.chunks_exact(depth).collect();
+    let quantization = |values: &mut dyn Iterator<Item = &f64>| {
+        let (least, greatest) = values.fold((0f32, 0f32), |(l, g), &v| (l.min(v as f32), g.max(v as f32)));
+        let s = if greatest == least { 1.0 } else { (greatest - least) / 255.0 };
+        (s, rounded(0.0 - least / s, 0, 0, 255) as u32)
+    };
+    let of_all = quantization(&mut x.values.iter());
+    let mut values = Vec::new();
+    for row in rows {
+        let (s, z) = if p.per_row { quantization(&mut row.iter()) } else { of_all };
+        let q: Vec<f64> = row.iter().map(|&v| f64::from(centered(rounded(v as f32 / s, z, 0, 255), z))).collect();
+        for c in 0..columns {
+            let sum: f64 = q.iter().enumerate().map(|(k, q)| q * (w.at(&[k, c]) - f64::from(p.w_zero))).sum();
+            let mut v = sum as i32 as f32 * (s * scale.values[c] as f32);
+            if let Some(bias) = bias {
+                v += bias.values[c] as f32;
+            }
+            values.push(elementwise::activate(&p.activation, v.into()));
+        }
+    }
+    let shape: Vec<usize> = x.shape.iter().rev().skip(1).rev().copied().chain([columns]).collect();
+    Array::new(DType::F32, &shape, values)
 }
