@@ -1,7 +1,7 @@
 //! Moving elements between strided tensors.
 //!
-//! Elements are bytes of one size to a copy; kernels differ in how they move rows of 32-bit elements and how they
-//! transpose them.
+//! Elements are bytes of one size to a copy; kernels differ in how they move rows of 32-bit elements, and how they
+//! transpose these and single bytes.
 
 mod strided;
 #[cfg(test)]
@@ -27,23 +27,28 @@ pub struct CopyKernel {
     /// # Safety
     /// All elements of `block` are valid to read and to write respectively and share no byte; the processor has the
     /// kernel's instruction set.
-    pub rows: unsafe fn(block: &Block),
+    pub rows: unsafe fn(block: &Block<u32>),
     /// y[r, c] = x[c, r]: what is a row of `y` is a column of `x`.
     ///
     /// # Safety
     /// As for `rows`.
-    pub transpose: unsafe fn(block: &Block),
+    pub transpose: unsafe fn(block: &Block<u32>),
+    /// The same of bytes.
+    ///
+    /// # Safety
+    /// As for `rows`.
+    pub transpose_bytes: unsafe fn(block: &Block<u8>),
 }
 
-/// 32-bit elements to be moved; pitches are in elements.
+/// Elements to be moved; pitches are in elements.
 #[derive(Clone, Copy, Debug)]
-pub struct Block {
+pub struct Block<T> {
     /// First element to read.
-    pub x: *const u32,
+    pub x: *const T,
     /// From one row of `x` to the next.
     pub x_pitch: isize,
     /// First element to write.
-    pub y: *mut u32,
+    pub y: *mut T,
     /// From one row of `y` to the next.
     pub y_pitch: isize,
     /// Rows of `y`.
@@ -74,18 +79,45 @@ impl CopyKernel {
     /// # Safety
     /// The tile's elements are valid, those of `x` to read and those of `y` to write, and share no byte.
     unsafe fn tile<T: Element>(&self, x: *const T, y: *mut T, tile: &Tile<2>) {
-        let ([y_row, x_row], [y_col, x_col]) = (tile.row, tile.col);
+        let ([_, x_row], [y_col, x_col]) = (tile.row, tile.col);
         let contiguous = x_col == 1 && y_col == 1 || tile.cols == 1;
         let transposed = x_row == 1 && y_col == 1;
-        // SAFETY: as the caller promises; a block is the tile, in 32-bit elements.
+        // SAFETY: as the caller promises; a block is the tile, in elements of its size.
         unsafe {
             let (x, y) = (x.offset(tile.offset[1]), y.offset(tile.offset[0]));
-            let block =
-                |x_pitch| Block { x: x.cast(), x_pitch, y: y.cast(), y_pitch: y_row, rows: tile.rows, cols: tile.cols };
             match size_of::<T>() {
-                4 if contiguous && tile.cols > 1 => (self.rows)(&block(x_row)),
-                4 if transposed && !contiguous && x_col != 0 => (self.transpose)(&block(x_col)),
+                4 if contiguous && tile.cols > 1 => (self.rows)(&Block::new(x.cast(), x_row, y.cast(), tile)),
+                4 if transposed && !contiguous && x_col != 0 => {
+                    (self.transpose)(&Block::new(x.cast(), x_col, y.cast(), tile));
+                }
+                1 if transposed && !contiguous && x_col != 0 => {
+                    (self.transpose_bytes)(&Block::new(x.cast(), x_col, y.cast(), tile));
+                }
                 _ => strided::copy(x, y, tile),
+            }
+        }
+    }
+}
+
+impl<T> Block<T> {
+    /// A tile that begins at `x` and `y`.
+    fn new(x: *const T, x_pitch: isize, y: *mut T, tile: &Tile<2>) -> Self {
+        Self { x, x_pitch, y, y_pitch: tile.row[0], rows: tile.rows, cols: tile.cols }
+    }
+
+    /// The part of a block to be transposed that begins at row `r` and column `c` of `y`, which are not past its ends.
+    ///
+    /// # Safety
+    /// The block's elements are valid to read and to write respectively.
+    unsafe fn part(&self, r: usize, c: usize, rows: usize, cols: usize) -> Self {
+        // SAFETY: the caller stays inside the block.
+        unsafe {
+            Self {
+                x: self.x.offset(c as isize * self.x_pitch).add(r),
+                y: self.y.offset(r as isize * self.y_pitch).add(c),
+                rows,
+                cols,
+                ..*self
             }
         }
     }

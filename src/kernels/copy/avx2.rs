@@ -1,4 +1,4 @@
-//! AVX2: transposes in squares of eight, and three channels at once.
+//! AVX2: transposes in squares of eight, bytes in squares of sixteen, and three channels at once.
 
 use core::arch::x86_64::*;
 
@@ -11,7 +11,7 @@ const N: usize = 8;
 /// Rows of at least a vector end with one that overlaps its forerunner: source and target share nothing, so that
 /// writing twice is harmless.
 #[target_feature(enable = "avx2")]
-unsafe fn rows(block: &Block) {
+unsafe fn rows(block: &Block<u32>) {
     let cols = block.cols;
     // SAFETY: `i + N` is at most `cols`; shorter rows are copied element by element.
     unsafe {
@@ -43,7 +43,7 @@ unsafe fn rows(block: &Block) {
 }
 
 #[target_feature(enable = "avx2")]
-unsafe fn transpose(block: &Block) {
+unsafe fn transpose(block: &Block<u32>) {
     // SAFETY: each part has elements of the block alone.
     unsafe {
         if block.cols == 3 && block.y_pitch == 3 {
@@ -60,31 +60,17 @@ unsafe fn transpose(block: &Block) {
             let mut c = 0;
             while c < whole_cols {
                 for r in (r..r + rows).step_by(N) {
-                    square(&part(block, r, c, N, N));
+                    square(&block.part(r, c, N, N));
                 }
                 c += N;
             }
             r += rows;
         }
         if whole_cols < block.cols {
-            generic::transpose(&part(block, 0, whole_cols, whole_rows, block.cols - whole_cols));
+            generic::transpose(&block.part(0, whole_cols, whole_rows, block.cols - whole_cols));
         }
         if whole_rows < block.rows {
-            generic::transpose(&part(block, whole_rows, 0, block.rows - whole_rows, block.cols));
-        }
-    }
-}
-
-/// The part of a block to be transposed that begins at row `r` and column `c` of `y`.
-unsafe fn part(block: &Block, r: usize, c: usize, rows: usize, cols: usize) -> Block {
-    // SAFETY: the caller stays inside the block.
-    unsafe {
-        Block {
-            x: block.x.offset(c as isize * block.x_pitch).add(r),
-            y: block.y.offset(r as isize * block.y_pitch).add(c),
-            rows,
-            cols,
-            ..*block
+            generic::transpose(&block.part(whole_rows, 0, block.rows - whole_rows, block.cols));
         }
     }
 }
@@ -92,7 +78,7 @@ unsafe fn part(block: &Block, r: usize, c: usize, rows: usize, cols: usize) -> B
 /// Eight rows of eight.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn square(block: &Block) {
+unsafe fn square(block: &Block<u32>) {
     // SAFETY: the block is eight rows of eight on both sides.
     unsafe {
         let mut a = [_mm256_setzero_ps(); N];
@@ -119,9 +105,55 @@ unsafe fn square(block: &Block) {
     }
 }
 
+/// Bytes of a row of a square.
+const BYTES: usize = 16;
+
+#[target_feature(enable = "avx2")]
+unsafe fn transpose_bytes(block: &Block<u8>) {
+    let (whole_rows, whole_cols) = (block.rows / BYTES * BYTES, block.cols / BYTES * BYTES);
+    // SAFETY: each part has elements of the block alone.
+    unsafe {
+        for r in (0..whole_rows).step_by(BYTES) {
+            for c in (0..whole_cols).step_by(BYTES) {
+                square_of_bytes(&block.part(r, c, BYTES, BYTES));
+            }
+        }
+        if whole_cols < block.cols {
+            generic::transpose(&block.part(0, whole_cols, whole_rows, block.cols - whole_cols));
+        }
+        if whole_rows < block.rows {
+            generic::transpose(&block.part(whole_rows, 0, block.rows - whole_rows, block.cols));
+        }
+    }
+}
+
+/// Sixteen rows of sixteen: four times, rows i and i + 8 are interleaved to rows 2i and 2i + 1.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn square_of_bytes(block: &Block<u8>) {
+    // SAFETY: the block is sixteen rows of sixteen on both sides.
+    unsafe {
+        let mut a = [_mm_setzero_si128(); BYTES];
+        for (i, a) in a.iter_mut().enumerate() {
+            *a = _mm_loadu_si128(block.x.offset(i as isize * block.x_pitch).cast());
+        }
+        for _ in 0..4 {
+            let mut b = a;
+            for i in 0..BYTES / 2 {
+                b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + BYTES / 2]);
+                b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + BYTES / 2]);
+            }
+            a = b;
+        }
+        for (i, a) in a.into_iter().enumerate() {
+            _mm_storeu_si128(block.y.offset(i as isize * block.y_pitch).cast(), a);
+        }
+    }
+}
+
 /// Three rows of `x` become triples of `y`.
 #[target_feature(enable = "avx2")]
-unsafe fn interleave_3(block: &Block) {
+unsafe fn interleave_3(block: &Block<u32>) {
     let whole = block.rows / N * N;
     // SAFETY: eight elements of each row from `i` on, and the 24 that they become, lie in the block.
     unsafe {
@@ -139,13 +171,13 @@ unsafe fn interleave_3(block: &Block) {
             store(y.add(N), _mm256_blend_ps::<0b0100_1001>(_mm256_blend_ps::<0b0010_0100>(a, b), c));
             store(y.add(2 * N), _mm256_blend_ps::<0b1001_0010>(_mm256_blend_ps::<0b0100_1001>(a, b), c));
         }
-        generic::transpose(&part(block, whole, 0, block.rows - whole, 3));
+        generic::transpose(&block.part(whole, 0, block.rows - whole, 3));
     }
 }
 
 /// Triples of `x` become three rows of `y`.
 #[target_feature(enable = "avx2")]
-unsafe fn deinterleave_3(block: &Block) {
+unsafe fn deinterleave_3(block: &Block<u32>) {
     let whole = block.cols / N * N;
     // SAFETY: 24 elements from `3·i` on, and the eight of each row that they become, lie in the block.
     unsafe {
@@ -164,7 +196,7 @@ unsafe fn deinterleave_3(block: &Block) {
             store(y1.add(i), _mm256_permutevar8x32_ps(b, second));
             store(y2.add(i), _mm256_permutevar8x32_ps(c, third));
         }
-        generic::transpose(&part(block, 0, whole, 3, block.cols - whole));
+        generic::transpose(&block.part(0, whole, 3, block.cols - whole));
     }
 }
 
@@ -183,4 +215,4 @@ unsafe fn store(p: *mut u32, v: __m256) {
 }
 
 /// Eight elements at a time.
-pub static KERNEL: CopyKernel = CopyKernel { name: "copy__avx2", isa: Isa::Avx2, rows, transpose };
+pub static KERNEL: CopyKernel = CopyKernel { name: "copy__avx2", isa: Isa::Avx2, rows, transpose, transpose_bytes };
