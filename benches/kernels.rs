@@ -11,11 +11,12 @@ use coulter_kernels::activation::{Function, Kind};
 use coulter_kernels::activation_f32::{self, ActivationKernel};
 use coulter_kernels::conv_f32::{self, Conv};
 use coulter_kernels::gemm_f32::{self, Gemm, packed_len};
+use coulter_kernels::requantize::{Epilogue, Requantize};
 use coulter_kernels::window::Axis;
 use coulter_kernels::{
-    Isa, IsaSet, Rows, RowsMut, SingleThread, View, ViewMut, binary, binary_i8, copy, depthwise_f32, dequantize,
-    dynamic_i8, gemm_i8, normalize_f32, pool_f32, pool_i8, quantize, reduce, requantize, softmax_f32, softmax_i8,
-    table,
+    Isa, IsaSet, Rows, RowsMut, SingleThread, View, ViewMut, binary, binary_i8, conv_i8, copy, depthwise_f32,
+    dequantize, dynamic_i8, gemm_i8, normalize_f32, pool_f32, pool_i8, quantize, reduce, requantize, softmax_f32,
+    softmax_i8, table,
 };
 use coulter_testkit::rng::Rng;
 use criterion::measurement::WallTime;
@@ -69,6 +70,23 @@ impl<'c> Bench<'c> {
                 .bench_function(BenchmarkId::new(name, shape), |b| b.iter(|| run(kernel, isa, black_box(&mut y))));
         }
     }
+
+    fn weights(&mut self, len: usize) -> Vec<i8> {
+        (0..len).map(|_| self.rng.next_u64() as i8).collect()
+    }
+}
+
+/// Bias and multipliers of a quantized product with sums of so many bytes.
+fn scaling(depth: usize, columns: usize) -> (Vec<i32>, Vec<f32>) {
+    let columns = columns.next_multiple_of(gemm_i8::PANEL);
+    (vec![1000; columns], vec![0.01 / (depth as f32).sqrt(); columns])
+}
+
+/// An epilogue after an activation.
+fn epilogue<'a>((bias, multiplier): &'a (Vec<i32>, Vec<f32>), isa: Isa) -> Epilogue<'a> {
+    let requantize = Requantize { zero: 0, low: 0, high: 255 };
+    let look_up = table::select(IsaSet::detect().capped(isa));
+    Epilogue { bias, multiplier, requantize, residual: None, table: None, look_up }
 }
 
 impl Bench<'_> {
@@ -132,6 +150,58 @@ fn packed(bench: &mut Bench<'_>, k: usize, n: usize) -> Vec<f32> {
     panels
 }
 
+fn gemm_of_bytes(c: &mut Criterion) {
+    let mut bench = Bench::new(c, "gemm_i8");
+    let shapes = [
+        ("mobilenetv2_expand", 12544, 16, 96),
+        ("mobilenetv2_project", 3136, 144, 24),
+        ("mobilenetv2_late", 49, 960, 160),
+        ("mobilenetv2_last", 49, 320, 1280),
+        ("mobilenetv2_classify", 1, 1280, 1000),
+        ("dscnn_pointwise", 125, 64, 64),
+        ("autoencoder", 1, 640, 128),
+        ("transformer_project", 128, 384, 384),
+        ("transformer_expand", 128, 384, 1536),
+    ];
+    for (name, m, k, n) in shapes {
+        let (x, w, ends) = (bench.bytes(m * k), bench.weights(gemm_i8::packed_len(k, n)), scaling(k, n));
+        let run = |kernel: &gemm_i8::GemmKernel, isa, y: &mut [u8]| {
+            let (x, epilogue) = (Rows::of(&x, m, k, k), epilogue(&ends, isa));
+            let gemm = gemm_i8::Gemm { x, w: &w, w_zero: 0, epilogue };
+            kernel.run(&gemm, &mut RowsMut::of(y, m, n, n), &SingleThread);
+        };
+        bench.exact(kernels!(gemm_i8), &format!("{name} {m}x{k}x{n}"), (m * k * n, m * n), run);
+    }
+}
+
+fn conv_of_bytes(c: &mut Criterion) {
+    let mut bench = Bench::new(c, "conv_i8");
+    for (name, [h, w], [kh, kw], stride, channels, outputs) in CONVOLUTIONS {
+        let (vertical, horizontal) = (axis(h, kh, stride), axis(w, kw, stride));
+        let shape = conv_i8::Shape { batch: 1, vertical, horizontal, channels, outputs, groups: 1 };
+        let (depth, pixels) = (kh * kw * channels, vertical.output * horizontal.output);
+        let packed = kh * kw * gemm_i8::packed_len(channels, outputs);
+        let (x, weights, ends) = (bench.bytes(h * w * channels), bench.weights(packed), scaling(depth, outputs));
+        let run = |kernel: &gemm_i8::GemmKernel, isa, y: &mut [u8]| {
+            let (x, epilogue) = (Rows::of(&x, h * w, channels, channels), epilogue(&ends, isa));
+            let conv = conv_i8::Conv { shape, x, x_zero: 128, w: &weights, w_zero: 0, epilogue };
+            conv.run(kernel, &mut RowsMut::of(y, pixels, outputs, outputs), &SingleThread);
+        };
+        let shape = format!("{name} {h}x{w}x{channels} to {outputs}");
+        bench.exact(kernels!(gemm_i8), &shape, (pixels * depth * outputs, pixels * outputs), run);
+    }
+}
+
+/// Height and width, kernel, stride, channels and outputs of convolutions.
+const CONVOLUTIONS: [(&str, [usize; 2], [usize; 2], usize, usize, usize); 6] = [
+    ("mobilenetv2_first", [224, 224], [3, 3], 2, 3, 32),
+    ("squeezenet_fire", [55, 55], [3, 3], 1, 16, 64),
+    ("squeezenet_fire_late", [13, 13], [3, 3], 1, 64, 256),
+    ("resnet8", [32, 32], [3, 3], 1, 16, 16),
+    ("resnet8_late", [8, 8], [3, 3], 1, 64, 64),
+    ("dscnn_first", [49, 10], [10, 4], 2, 1, 64),
+];
+
 /// A window that stands at every `stride`th place, with as much padding as keeps the length where the stride is 1.
 fn axis(input: usize, kernel: usize, stride: usize) -> Axis {
     Axis { input, output: input.div_ceil(stride), kernel, stride, dilation: 1, pad: (kernel - 1) / 2 }
@@ -139,15 +209,7 @@ fn axis(input: usize, kernel: usize, stride: usize) -> Axis {
 
 fn conv(c: &mut Criterion) {
     let mut bench = Bench::new(c, "conv_f32");
-    let shapes = [
-        ("mobilenetv2_first", [224, 224], [3, 3], 2, 3, 32),
-        ("squeezenet_fire", [55, 55], [3, 3], 1, 16, 64),
-        ("squeezenet_fire_late", [13, 13], [3, 3], 1, 64, 256),
-        ("resnet8", [32, 32], [3, 3], 1, 16, 16),
-        ("resnet8_late", [8, 8], [3, 3], 1, 64, 64),
-        ("dscnn_first", [49, 10], [10, 4], 2, 1, 64),
-    ];
-    for (name, [h, w], [kh, kw], stride, channels, outputs) in shapes {
+    for (name, [h, w], [kh, kw], stride, channels, outputs) in CONVOLUTIONS {
         let (vertical, horizontal) = (axis(h, kh, stride), axis(w, kw, stride));
         let shape = conv_f32::Shape { batch: 1, vertical, horizontal, channels, outputs, groups: 1 };
         let (depth, pixels) = (kh * kw * channels, vertical.output * horizontal.output);
@@ -448,6 +510,7 @@ fn dynamic(c: &mut Criterion) {
 }
 
 /// Prints how many f32 multiply-adds a second this core reaches at most, with each width of vector.
+/// Prints how many multiply-adds a second this core reaches at most, of f32 with each width of vector, and of bytes.
 fn print_peaks() {
     const ROUNDS: usize = 200_000;
     let rate = |run: &dyn Fn(f32) -> (f32, usize)| {
@@ -467,6 +530,10 @@ fn print_peaks() {
             // SAFETY: the processor was asked for AVX-512.
             peaks.push(("avx512", rate(&|x| unsafe { peak::avx512(x, ROUNDS) })));
         }
+        if isas.contains(Isa::Avx512Vnni) {
+            // SAFETY: the processor was asked for AVX-512 VNNI.
+            peaks.push(("avx512vnni, of bytes", rate(&|x| unsafe { peak::avx512vnni(x, ROUNDS) })));
+        }
         if isas.contains(Isa::Avx2) {
             // SAFETY: the processor was asked for AVX2 and FMA.
             peaks.push(("avx2", rate(&|x| unsafe { peak::avx2(x, ROUNDS) })));
@@ -475,7 +542,7 @@ fn print_peaks() {
     #[cfg(not(target_arch = "x86_64"))]
     peaks.push(("mul_add", rate(&|x| peak::portable(x, ROUNDS))));
     for (name, rate) in peaks {
-        println!("peak f32 rate of one core, {name}: {rate:.1} GMAC/s");
+        println!("peak rate of one core, {name}: {rate:.1} GMAC/s");
     }
 }
 
@@ -498,6 +565,20 @@ mod peak {
         }
         let sum = sums.into_iter().fold(factor, |a, b| _mm512_add_ps(a, b));
         (_mm512_reduce_add_ps(sum), rounds * CHAINS * 16)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub fn avx512vnni(x: f32, rounds: usize) -> (f32, usize) {
+        let factor = _mm512_set1_epi32(x.to_bits() as i32);
+        let mut sums = [factor; CHAINS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm512_dpbusd_epi32(*sum, factor, factor);
+            }
+        }
+        let sum = sums.into_iter().fold(factor, |a, b| _mm512_add_epi32(a, b));
+        (_mm512_reduce_add_epi32(sum) as f32, rounds * CHAINS * 64)
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -529,10 +610,25 @@ mod peak {
 fn main() {
     print_peaks();
     let mut criterion = Criterion::default().configure_from_args();
-    for family in [gemm, conv, depthwise, pool, activation, elementwise, softmax, normalize, moves, reductions] {
-        family(&mut criterion);
-    }
-    for family in [conversions, functions_of_bytes, elementwise_bytes, pool_bytes, dynamic] {
+    for family in [
+        gemm,
+        conv,
+        gemm_of_bytes,
+        conv_of_bytes,
+        depthwise,
+        pool,
+        activation,
+        elementwise,
+        softmax,
+        normalize,
+        moves,
+        reductions,
+        conversions,
+        functions_of_bytes,
+        elementwise_bytes,
+        pool_bytes,
+        dynamic,
+    ] {
         family(&mut criterion);
     }
     criterion.final_summary();
