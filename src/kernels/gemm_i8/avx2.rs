@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-use super::tile::{MAX_SUMS, Tile, TileFn, Tiles};
+use super::tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL, QUAD, ymm};
 use crate::Isa;
 use crate::requantize::Requantize;
@@ -16,8 +16,14 @@ const BLOCK: usize = 512;
 /// Elements that are widened with one instruction.
 const CHUNK: usize = 16;
 
-/// `M` rows of widened elements, in whole quads.
+/// `M` rows of widened elements: of each quad the first and the third, then the second and the fourth.
 type Wide<const M: usize> = [[i16; BLOCK]; M];
+
+/// Columns of a vector.
+const LANES: usize = PANEL / 2;
+
+/// Sums of `M` rows and a panel.
+type Sums<const M: usize> = [[__m256i; 2]; M];
 
 /// `M` rows by `NP` panels: see [`TileFn`].
 #[target_feature(enable = "avx2")]
@@ -25,96 +31,82 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
     const { assert!(M * NP * PANEL <= MAX_SUMS) };
     let mut wide = MaybeUninit::<Wide<M>>::uninit();
     let wide = wide.as_mut_ptr().cast::<i16>();
+    let mut room = MaybeUninit::<[i32; MAX_SUMS]>::uninit();
+    let sums = if t.after.is_null() { room.as_mut_ptr().cast() } else { t.after };
     let mut reader = Reader { segments: t.segments, left: t.count, done: 0 };
+    let (mut w, mut is_first) = (w, true);
     // SAFETY: as the caller promises; there is room for a block of the tile's rows, and for its sums.
     unsafe {
-        let quads = reader.read::<M>(wide);
-        if reader.left == 0 && t.before.is_null() && t.after.is_null() && t.store.residual.is_null() {
-            let ends = Ends::new(&t.store.how.requantize);
-            for half in 0..2 * NP {
-                if column + half * HALF >= t.store.cols {
-                    break;
-                }
-                let products = multiply::<M>(wide, quads, w.wrapping_add(half_at(t, half)));
-                store(t, &ends, column + half * HALF, products);
-            }
-            return;
-        }
-        let mut sums = MaybeUninit::<[i32; MAX_SUMS]>::uninit();
-        let sums = if t.after.is_null() { sums.as_mut_ptr().cast() } else { t.after };
-        for i in 0..M {
+        let ends = Ends::new(&t.store.how.requantize);
+        loop {
+            let quads = reader.read::<M>(wide);
+            let is_last = reader.left == 0;
             for j in 0..NP {
-                let [a, b] = ymm::begin(t, column + j * PANEL, i, i * NP + j);
-                let to = sums.add((i * NP + j) * PANEL);
-                _mm256_storeu_si256(to.cast(), a);
-                _mm256_storeu_si256(to.add(HALF).cast(), b);
-            }
-        }
-        let (mut quads, mut w) = (quads, w);
-        while quads > 0 {
-            for half in 0..2 * NP {
-                let products = multiply::<M>(wide, quads, w.wrapping_add(half_at(t, half)));
-                for (i, products) in products.into_iter().enumerate() {
-                    let to = sums.add((i * 2 * NP + half) * HALF).cast();
-                    let products = _mm256_permute4x64_epi64::<NATURAL>(products);
-                    _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), products));
+                let (column, sums) = (column + j * PANEL, sums.add(j * PANEL));
+                let mut panel: Sums<M> = [[_mm256_setzero_si256(); 2]; M];
+                for (i, row) in panel.iter_mut().enumerate() {
+                    *row = if is_first {
+                        ymm::begin(t, column, i, i * NP + j)
+                    } else {
+                        let sums = sums.add(i * NP * PANEL);
+                        [_mm256_loadu_si256(sums.cast()), _mm256_loadu_si256(sums.add(LANES).cast())]
+                    };
+                }
+                if column + LANES < t.store.cols {
+                    multiply::<M, 2>(&mut panel, wide, quads, w.wrapping_add(j * t.panel));
+                } else {
+                    multiply::<M, 1>(&mut panel, wide, quads, w.wrapping_add(j * t.panel));
+                }
+                if is_last && t.after.is_null() && t.store.residual.is_null() {
+                    store(&t.store, &ends, column, &panel);
+                } else {
+                    for (i, row) in panel.into_iter().enumerate() {
+                        let sums = sums.add(i * NP * PANEL);
+                        _mm256_storeu_si256(sums.cast(), row[0]);
+                        _mm256_storeu_si256(sums.add(LANES).cast(), row[1]);
+                    }
                 }
             }
-            w = w.wrapping_add(quads * PANEL * QUAD);
-            quads = reader.read::<M>(wide);
+            if is_last {
+                break;
+            }
+            (w, is_first) = (w.wrapping_add(quads * PANEL * QUAD), false);
         }
-        if t.after.is_null() {
+        if t.after.is_null() && !t.store.residual.is_null() {
             ymm::store(&t.store, column, sums, M, NP);
         }
     }
 }
 
-/// Columns of half a panel.
-const HALF: usize = PANEL / 2;
-
-/// Bytes from a tile's weights to those of half a panel.
+/// Adds the products of a block of each row with the weights of `H` halves of a panel.
 #[inline(always)]
-fn half_at(t: &Tile<'_>, half: usize) -> usize {
-    half / 2 * t.panel + half % 2 * HALF * QUAD
-}
-
-/// Turns columns 0 1 4 5 2 3 6 7, the order of [`multiply`], into 0 to 7 or back.
-const NATURAL: i32 = 0b11_01_10_00;
-
-/// The products of a block of each row with the weights of half a panel.
-///
-/// Six rows by eight columns, with weights, bytes and products, are what sixteen registers hold.
-#[inline(always)]
-unsafe fn multiply<const M: usize>(x: *const i16, quads: usize, w: *const i8) -> [__m256i; M] {
+unsafe fn multiply<const M: usize, const H: usize>(sums: &mut Sums<M>, x: *const i16, quads: usize, w: *const i8) {
     // SAFETY: rows of the block have so many quads, and so has the panel.
     unsafe {
-        // Every column has two sums, of the first and the second half of quads; each vector has four columns.
-        let mut halves = [[_mm256_setzero_si256(); 2]; M];
+        let mut halves = [[_mm256_setzero_si256(); H]; M];
+        for (halves, sums) in halves.iter_mut().zip(&*sums) {
+            halves.copy_from_slice(&sums[..H]);
+        }
         for q in 0..quads {
-            let w = w.add(q * PANEL * QUAD).cast::<__m128i>();
-            let w = [_mm256_cvtepi8_epi16(_mm_loadu_si128(w)), _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(1)))];
+            let mut weights = [[_mm256_setzero_si256(); 2]; H];
+            for (h, weights) in weights.iter_mut().enumerate() {
+                let w = _mm256_loadu_si256(w.add((q * PANEL + h * LANES) * QUAD).cast());
+                *weights = [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)), _mm256_srai_epi16::<8>(w)];
+            }
             for (i, row) in halves.iter_mut().enumerate() {
-                let x = _mm256_set1_epi64x(x.add(i * BLOCK + q * QUAD).cast::<i64>().read_unaligned());
-                row[0] = _mm256_add_epi32(row[0], _mm256_madd_epi16(x, w[0]));
-                row[1] = _mm256_add_epi32(row[1], _mm256_madd_epi16(x, w[1]));
+                let x = x.add(i * BLOCK + q * QUAD).cast::<i32>();
+                let (even, odd) = (_mm256_set1_epi32(x.read_unaligned()), _mm256_set1_epi32(x.add(1).read_unaligned()));
+                for (sum, w) in row.iter_mut().zip(weights) {
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(even, w[0]));
+                }
+                for (sum, w) in row.iter_mut().zip(weights) {
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(odd, w[1]));
+                }
             }
         }
-        let mut products = [_mm256_setzero_si256(); M];
-        for (products, [first, second]) in products.iter_mut().zip(halves) {
-            *products = add_pairs(first, second);
+        for (halves, sums) in halves.iter().zip(sums) {
+            sums[..H].copy_from_slice(halves);
         }
-        products
-    }
-}
-
-/// The sums of neighbours.
-#[inline(always)]
-unsafe fn add_pairs(a: __m256i, b: __m256i) -> __m256i {
-    // SAFETY: the processor has AVX2, as the caller promises.
-    unsafe {
-        let (a, b) = (_mm256_castsi256_ps(a), _mm256_castsi256_ps(b));
-        let even = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
-        _mm256_add_epi32(even, _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)))
     }
 }
 
@@ -139,56 +131,31 @@ impl Ends {
     }
 }
 
-/// Stores eight columns of sums without residual, which lack the bias.
+/// Stores the sums of a panel, which have no residual.
 #[inline(always)]
-unsafe fn store<const M: usize>(t: &Tile<'_>, ends: &Ends, column: usize, products: [__m256i; M]) {
-    let s = &t.store;
-    // SAFETY: bias and multipliers are there for whole panels, rows for the columns below `cols`.
+unsafe fn store<const M: usize>(s: &Store<'_>, ends: &Ends, column: usize, sums: &Sums<M>) {
+    // SAFETY: multipliers are there for whole panels, rows for the columns below `cols`.
     unsafe {
         let &Ends { zero, low, high } = ends;
-        let (cols, row, y_pitch) = (s.cols - column, s.y.add(column), s.how.y_pitch);
-        let bias = _mm256_permute4x64_epi64::<NATURAL>(_mm256_loadu_si256(s.bias.add(column).cast()));
-        let m = _mm256_permute4x64_epi64::<NATURAL>(_mm256_loadu_si256(s.multiplier.add(column).cast()));
-        let mut q = [_mm256_setzero_si256(); 8];
-        for (i, products) in products.into_iter().enumerate() {
-            let mut sum = _mm256_add_epi32(products, bias);
-            if !t.offsets.is_null() {
-                sum = _mm256_add_epi32(sum, _mm256_set1_epi32(t.offsets.add(i).read()));
-            }
-            q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_castsi256_ps(m)));
+        let (cols, y, y_pitch) = (s.cols - column, s.y.add(column), s.how.y_pitch);
+        let m = s.multiplier.add(column);
+        let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
+        // A row that is not there fills the last pair.
+        let mut words = [_mm256_setzero_si256(); 8];
+        for (words, row) in words.iter_mut().zip(sums) {
+            let first = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(row[0]), m[0]));
+            let second = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(row[1]), m[1]));
+            *words = _mm256_adds_epi16(_mm256_packs_epi32(first, second), zero);
         }
-        let rows = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        let columns = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
-        for g in 0..M.div_ceil(4) {
-            let i = 4 * g;
-            let first = _mm256_adds_epi16(_mm256_packs_epi32(q[i], q[i + 1]), zero);
-            let second = _mm256_adds_epi16(_mm256_packs_epi32(q[i + 2], q[i + 3]), zero);
-            let y = _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(first, second), low), high);
-            let y = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(y, rows), columns);
-            write(row.add(i * y_pitch), _mm256_extract_epi64::<0>(y), cols);
+        let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        for g in 0..M.div_ceil(2) {
+            let i = 2 * g;
+            let rows = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words[i], words[i + 1]), order);
+            let rows = _mm256_min_epu8(_mm256_max_epu8(rows, low), high);
+            ymm::write(y.add(i * y_pitch), _mm256_castsi256_si128(rows), cols.min(PANEL));
             if i + 1 < M {
-                write(row.add((i + 1) * y_pitch), _mm256_extract_epi64::<1>(y), cols);
+                ymm::write(y.add((i + 1) * y_pitch), _mm256_extracti128_si256::<1>(rows), cols.min(PANEL));
             }
-            if i + 2 < M {
-                write(row.add((i + 2) * y_pitch), _mm256_extract_epi64::<2>(y), cols);
-            }
-            if i + 3 < M {
-                write(row.add((i + 3) * y_pitch), _mm256_extract_epi64::<3>(y), cols);
-            }
-        }
-    }
-}
-
-/// Writes eight bytes, or so many of them.
-#[inline(always)]
-unsafe fn write(to: *mut u8, bytes: i64, count: usize) {
-    // SAFETY: there is room for them.
-    unsafe {
-        if count >= HALF {
-            return to.cast::<i64>().write_unaligned(bytes);
-        }
-        for (k, byte) in bytes.to_le_bytes().into_iter().enumerate().take(count) {
-            to.add(k).write(byte);
         }
     }
 }
@@ -230,7 +197,7 @@ impl Reader {
     }
 }
 
-/// Widens elements, and zeros up to whole quads.
+/// Widens elements, and zeros up to whole quads; see [`Wide`].
 ///
 /// # Safety
 /// So many elements are valid for reading, and whole quads for writing.
@@ -239,8 +206,12 @@ unsafe fn widen(from: *const u8, to: *mut i16, len: usize) {
     let mut k = 0;
     // SAFETY: as the caller promises.
     unsafe {
+        let low_bytes = _mm_set1_epi16(0xff);
         while k + CHUNK <= len {
-            _mm256_storeu_si256(to.add(k).cast(), _mm256_cvtepu8_epi16(_mm_loadu_si128(from.add(k).cast())));
+            let x = _mm_loadu_si128(from.add(k).cast());
+            let (even, odd) = (_mm_and_si128(x, low_bytes), _mm_srli_epi16::<8>(x));
+            _mm_storeu_si128(to.add(k).cast(), _mm_unpacklo_epi32(even, odd));
+            _mm_storeu_si128(to.add(k + CHUNK / 2).cast(), _mm_unpackhi_epi32(even, odd));
             k += CHUNK;
         }
         while k < len {
@@ -248,8 +219,9 @@ unsafe fn widen(from: *const u8, to: *mut i16, len: usize) {
                 from.add(k).cast::<i32>().read_unaligned()
             } else {
                 super::tile::tail_quad(from.add(k), len - k)
-            };
-            _mm_storel_epi64(to.add(k).cast(), _mm_cvtepu8_epi16(_mm_cvtsi32_si128(quad)));
+            } as u32;
+            let pairs = [quad & 0x00ff_00ff, quad >> 8 & 0x00ff_00ff];
+            to.add(k).cast::<[u32; 2]>().write_unaligned(pairs);
             k += QUAD;
         }
     }
@@ -261,11 +233,11 @@ macro_rules! by_rows {
     };
 }
 
-/// 6×8, one after another, eight of them for bytes widened once.
+/// 5×16, one panel after another, four of them for bytes widened once.
 pub static KERNEL: GemmKernel = GemmKernel {
-    name: "gemm_i8_6x8__avx2",
+    name: "gemm_i8_5x16__avx2",
     isa: Isa::Avx2,
-    tiles: &[by_rows!(4: 1 2 3 4 5 6), by_rows!(2: 1 2 3 4 5 6), by_rows!(1: 1 2 3 4 5 6)],
+    tiles: &[by_rows!(4: 1 2 3 4 5), by_rows!(2: 1 2 3 4 5), by_rows!(1: 1 2 3 4 5)],
     tall: 0,
     half: &[],
 };

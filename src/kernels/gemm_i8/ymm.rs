@@ -162,8 +162,11 @@ unsafe fn load(from: *const u8, count: usize) -> __m128i {
 }
 
 /// Writes the first `count` bytes.
+///
+/// # Safety
+/// There is room for them.
 #[inline(always)]
-unsafe fn write(to: *mut u8, y: __m128i, count: usize) {
+pub(super) unsafe fn write(to: *mut u8, y: __m128i, count: usize) {
     // SAFETY: there is room for so many bytes.
     unsafe {
         if count == PANEL {
