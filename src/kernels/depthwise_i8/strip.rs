@@ -108,15 +108,18 @@ unsafe fn put<V: Lanes>(block: *mut Block<V>, [q, row, word]: [usize; 3], weight
 /// Interleaved columns.
 pub(super) struct Line<V: Lanes>([V::Quads; COLUMNS * 2 * 4]);
 
+/// Input rows that four groups of two output rows see.
+const ALL_ROWS: usize = 12;
+
 /// Where the rows lie that `G` groups of output rows see: addresses at the first column of the image, and the distance
 /// from a pixel to the next, which is 0 for rows of padding.
 pub(super) struct Source<const G: usize> {
     pub(super) at: [[*const u8; G]; ROWS],
     pub(super) step: [[usize; G]; ROWS],
-    /// Distance from one row of the image to the next.
-    pub(super) row: usize,
-    /// Whether all rows are rows of the image.
-    pub(super) is_inside: bool,
+    /// The same rows one after another, rows of padding being as long as others, where there is room for that.
+    pub(super) lines: [*const u8; ALL_ROWS],
+    /// Distance from a pixel of the image to the next.
+    pub(super) pitch: usize,
 }
 
 /// Where the results of the first column go, by row of a group, and the distances to the next column, which are 0 for

@@ -12,10 +12,8 @@ const TILE: usize = 2;
 /// Columns that such a tile sees with stride 2.
 const COLUMNS: usize = 2 * (TILE - 1) + 3;
 
-/// Input rows that four groups of two output rows see at most.
-const ROWS: usize = 10;
-
-/// `R` output rows of each of `G` groups, with stride `S`; where `INNER`, all input rows are rows of the image.
+/// `R` output rows of each of `G` groups, with stride `S`; where `LINED`, all rows are as long as those of
+/// the image.
 pub(super) struct Sweep<
     'a,
     V: Lanes,
@@ -23,12 +21,12 @@ pub(super) struct Sweep<
     const R: usize,
     const G: usize,
     const FULL: bool,
-    const INNER: bool,
+    const LINED: bool,
 > {
     pub(super) block: &'a Block<V>,
     pub(super) source: &'a Source<G>,
-    /// What columns of padding hold.
-    pub(super) zeros: &'a [u8; 64],
+    /// What columns of padding hold, 64 bytes.
+    pub(super) zeros: *const u8,
     /// Channels of a group.
     pub(super) count: usize,
     /// The first column, negative in the padding.
@@ -43,29 +41,23 @@ pub(super) struct Sweep<
 /// Where a sweep is: the next input column.
 struct Cursor<const G: usize> {
     at: [[*const u8; G]; 4],
-    /// Rows of the image, where all are.
-    rows: [*const u8; ROWS],
-    /// From where they begin.
+    /// From where lines begin.
     offset: usize,
     x: isize,
 }
 
-impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool, const INNER: bool> Task
-    for Sweep<'_, V, S, R, G, FULL, INNER>
+impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool, const LINED: bool> Task
+    for Sweep<'_, V, S, R, G, FULL, LINED>
 {
     /// Safety: the block was prepared for kernels of 3, the rows of the source are valid, and there is room for the
     /// channels at the places of the results.
     #[inline(always)]
     unsafe fn run(self) {
         let mut cursor = Cursor {
-            at: [[self.zeros.as_ptr(); G]; 4],
-            rows: [self.source.at[0][0]; ROWS],
-            offset: (self.first as usize).wrapping_mul(self.source.step[0][0]),
+            at: [[self.zeros; G]; 4],
+            offset: (self.first as usize).wrapping_mul(self.source.pitch),
             x: self.first,
         };
-        for (i, row) in cursor.rows.iter_mut().enumerate() {
-            *row = row.wrapping_add(i * self.source.row);
-        }
         for k in 0..4 {
             for g in 0..G {
                 let skipped = self.first.wrapping_mul(self.source.step[k][g] as isize);
@@ -93,8 +85,8 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
     }
 }
 
-impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool, const INNER: bool>
-    Sweep<'_, V, S, R, G, FULL, INNER>
+impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool, const LINED: bool>
+    Sweep<'_, V, S, R, G, FULL, LINED>
 {
     /// The next column, interleaved; with `EDGE` it may lie in the padding.
     ///
@@ -109,15 +101,15 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
         unsafe {
             let mut rows = [V::splat(0); 4];
             for k in 0..seen {
-                let mut at = [self.zeros.as_ptr(); G];
+                let mut at = [self.zeros; G];
                 for g in 0..G {
                     if inside {
-                        at[g] = match INNER {
-                            true => cursor.rows[k + g * R * S].wrapping_add(cursor.offset),
+                        at[g] = match LINED {
+                            true => self.source.lines[k + g * R * S].wrapping_add(cursor.offset),
                             false => cursor.at[k][g],
                         };
                     }
-                    if !INNER {
+                    if !LINED {
                         cursor.at[k][g] = cursor.at[k][g].wrapping_add(self.source.step[k][g]);
                     }
                 }
@@ -127,7 +119,7 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                 rows[3] = rows[2];
             }
             cursor.x += 1;
-            cursor.offset = cursor.offset.wrapping_add(self.source.step[0][0]);
+            cursor.offset = cursor.offset.wrapping_add(self.source.pitch);
             V::interleave(rows)
         }
     }
@@ -183,7 +175,7 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                     let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
                     let mut at = self.target.at[r];
                     for g in 0..G {
-                        let step = if INNER { self.target.step[0][0] } else { self.target.step[r][g] };
+                        let step = if LINED { self.target.step[0][0] } else { self.target.step[r][g] };
                         at[g] = at[g].wrapping_add((ox + t) * step);
                     }
                     bytes.scatter::<G, FULL>(at, self.count);

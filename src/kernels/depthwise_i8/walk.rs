@@ -122,12 +122,17 @@ struct Rows<'a, 'j, V: Lanes> {
     c: usize,
     count: usize,
     block: &'a MaybeUninit<Block<V>>,
-    line: &'a mut MaybeUninit<Line<V>>,
-    /// What rows of padding hold.
-    zeros: &'a [u8; 64],
+    /// Null for sweeps.
+    line: *mut MaybeUninit<Line<V>>,
+    /// What rows of padding hold: a pixel or, where rows are `lined`, a row.
+    zeros: *const u8,
     /// Room for results that are not there.
-    waste: &'a mut MaybeUninit<[u8; 64]>,
+    waste: *mut u8,
+    lined: bool,
 }
+
+/// Bytes of a row that several groups of rows may have to be as long as others.
+const LINE: usize = 8 << 10;
 
 /// # Safety
 /// As for [`run`]; a group has the channels, which fill it where `FULL`.
@@ -137,20 +142,52 @@ unsafe fn strips<V: Lanes, const K: usize, const S: usize, const R: usize, const
     c: usize,
     count: usize,
 ) {
-    let (mut block, mut line, mut waste) = (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
-    let zeros = [job.operands.x_zero; 64];
+    let mut block = MaybeUninit::uninit();
     // SAFETY: as the caller promises.
+    unsafe { V::within(Prepare::<V, K, G> { job, c, block: &mut block }) };
+    let (zeros, mut waste) = ([job.operands.x_zero; 64], [0; 64]);
+    let (line, waste) = (core::ptr::null_mut(), waste.as_mut_ptr());
+    let mut strips = Rows { job, c, count, block: &block, line, zeros: zeros.as_ptr(), waste, lined: false };
+    // SAFETY: as the caller promises; lines have room for the bytes.
     unsafe {
-        V::within(Prepare::<V, K, G> { job, c, block: &mut block });
-        let mut strips = Rows { job, c, count, block: &block, line: &mut line, zeros: &zeros, waste: &mut waste };
-        let height = job.shape.vertical.output;
+        if K != 3 || !V::SWEEPS {
+            let mut line = MaybeUninit::uninit();
+            strips.line = &raw mut line;
+            return strips.all::<K, S, R, G, FULL>(rows);
+        }
+        let (h, x, y) = (&job.shape.horizontal, &job.operands.x, &job.operands.y);
+        let (read, written) = (h.input.saturating_mul(x.pitch()), h.output.saturating_mul(y.pitch()));
+        if G == 1 || read > LINE || written > LINE {
+            return strips.all::<K, S, R, G, FULL>(rows);
+        }
+        let (mut zeros, mut waste) = (MaybeUninit::<[u8; LINE]>::uninit(), MaybeUninit::<[u8; LINE]>::uninit());
+        let zeros = zeros.as_mut_ptr().cast::<u8>();
+        zeros.write_bytes(job.operands.x_zero, read.max(64));
+        (strips.zeros, strips.waste, strips.lined) = (zeros, waste.as_mut_ptr().cast(), true);
+        strips.all::<K, S, R, G, FULL>(rows);
+    }
+}
+
+impl<V: Lanes> Rows<'_, '_, V> {
+    /// Computes output rows, counted over all images.
+    ///
+    /// # Safety
+    /// As for [`run`].
+    unsafe fn all<const K: usize, const S: usize, const R: usize, const G: usize, const FULL: bool>(
+        &self,
+        rows: &Range<usize>,
+    ) {
+        let height = self.job.shape.vertical.output;
         let (mut image, mut oy, mut left) = (rows.start / height, rows.start % height, rows.len());
         while left > 0 {
             // A group at the end may have one row, and there may be fewer groups: those of one image.
             let count = left.min(height - oy).min(R * G);
-            match G == 1 && count < R {
-                true => strips.run::<K, S, 1, G, FULL>(image, oy, count),
-                false => strips.run::<K, S, R, G, FULL>(image, oy, count),
+            // SAFETY: as the caller promises.
+            unsafe {
+                match G == 1 && count < R {
+                    true => self.run::<K, S, 1, G, FULL>(image, oy, count),
+                    false => self.run::<K, S, R, G, FULL>(image, oy, count),
+                }
             }
             (oy, left) = (oy + count, left - count);
             if oy == height {
@@ -158,15 +195,13 @@ unsafe fn strips<V: Lanes, const K: usize, const S: usize, const R: usize, const
             }
         }
     }
-}
 
-impl<V: Lanes> Rows<'_, '_, V> {
     /// Computes `rows` rows of an image from `oy` on, at most `R` for each of `G` groups.
     ///
     /// # Safety
     /// As for [`run`].
     unsafe fn run<const K: usize, const S: usize, const R: usize, const G: usize, const FULL: bool>(
-        &mut self,
+        &self,
         image: usize,
         oy: usize,
         rows: usize,
@@ -176,10 +211,9 @@ impl<V: Lanes> Rows<'_, '_, V> {
         let target = self.target::<R, G>(image * self.job.shape.vertical.output + oy, rows);
         let (pitch, width) = (operands.y.pitch(), h.output);
         if K == 3 && V::SWEEPS {
-            let inner = G > 1 && source.is_inside && rows == R * G;
             // SAFETY: as the caller promises.
             unsafe {
-                match inner {
+                match self.lined {
                     true => self.sweep::<S, R, G, FULL, true>(&source, &target),
                     false => self.sweep::<S, R, G, FULL, false>(&source, &target),
                 }
@@ -188,7 +222,7 @@ impl<V: Lanes> Rows<'_, '_, V> {
         }
         for first in (0..width).step_by(strip(S)) {
             let end = width.min(first + strip(S));
-            let (line, x_zero) = (&mut *self.line, operands.x_zero);
+            let x_zero = operands.x_zero;
             // SAFETY: as the caller promises; results that are not whole vectors go by way of a buffer.
             unsafe {
                 V::within(Fill::<V, K, G, FULL> {
@@ -198,7 +232,7 @@ impl<V: Lanes> Rows<'_, '_, V> {
                     columns: (end - first - 1) * S + K,
                     width: h.input,
                     x_zero,
-                    line,
+                    line: &mut *self.line,
                 });
                 let mut ox = first;
                 while ox < end {
@@ -228,8 +262,8 @@ impl<V: Lanes> Rows<'_, '_, V> {
     /// Computes rows of a kernel of 3.
     ///
     /// # Safety
-    /// As for [`Rows::run`]; where `INNER`, the source has rows of the image alone, and the target has all rows.
-    unsafe fn sweep<const S: usize, const R: usize, const G: usize, const FULL: bool, const INNER: bool>(
+    /// As for [`Rows::run`]; where `LINED`, rows are lined.
+    unsafe fn sweep<const S: usize, const R: usize, const G: usize, const FULL: bool, const LINED: bool>(
         &self,
         source: &Source<G>,
         target: &Target<G>,
@@ -237,7 +271,7 @@ impl<V: Lanes> Rows<'_, '_, V> {
         let h = &self.job.shape.horizontal;
         // SAFETY: as the caller promises.
         unsafe {
-            V::within(Sweep::<V, S, R, G, FULL, INNER> {
+            V::within(Sweep::<V, S, R, G, FULL, LINED> {
                 block: &*self.block.as_ptr(),
                 source,
                 zeros: self.zeros,
@@ -251,10 +285,10 @@ impl<V: Lanes> Rows<'_, '_, V> {
     }
 
     /// Where the results of some output rows go.
-    fn target<const R: usize, const G: usize>(&mut self, row: usize, rows: usize) -> Target<G> {
+    fn target<const R: usize, const G: usize>(&self, row: usize, rows: usize) -> Target<G> {
         let (h, y) = (&self.job.shape.horizontal, &self.job.operands.y);
-        let waste = self.waste.as_mut_ptr().cast::<u8>();
-        let mut target = Target { at: [[waste; G]; 2], step: [[0; G]; 2] };
+        let step = if self.lined { y.pitch() } else { 0 };
+        let mut target = Target { at: [[self.waste; G]; 2], step: [[step; G]; 2] };
         let mut at = y.as_ptr().wrapping_add(row * h.output * y.pitch() + self.c);
         for g in 0..G {
             for r in 0..R {
@@ -279,9 +313,9 @@ impl<V: Lanes> Rows<'_, '_, V> {
         row: usize,
         pitch: usize,
     ) -> usize {
-        let (block, line) = (self.block, &*self.line);
         // SAFETY: as the caller promises.
         unsafe {
+            let (block, line) = (self.block, &*self.line);
             match left {
                 1 => V::within(Tile::<V, K, S, R, 1> { block, line, column, y, row, pitch }),
                 2 | 3 => V::within(Tile::<V, K, S, R, 2> { block, line, column, y, row, pitch }),
@@ -304,17 +338,20 @@ impl<V: Lanes> Rows<'_, '_, V> {
     ) -> Source<G> {
         let (v, h, x) = (&self.job.shape.vertical, &self.job.shape.horizontal, &self.job.operands.x);
         let (row, first) = (h.input * x.pitch(), v.first(oy));
-        let mut source = Source { at: [[self.zeros.as_ptr(); G]; 6], step: [[0; G]; 6], row, is_inside: true };
+        let zeros = self.zeros;
+        let step = if self.lined { x.pitch() } else { 0 };
+        let mut source = Source { at: [[zeros; G]; 6], step: [[step; G]; 6], lines: [zeros; 12], pitch: x.pitch() };
         let image = x.as_ptr().wrapping_add(image * v.input * row + self.c);
         // The last rows are seen by the second output row of a group alone; what else meets weights of zero.
         for k in 0..K + (R - 1) * S {
             for g in 0..G {
                 let y = first + (g * R * S + k) as isize;
                 if g * R < rows && (y as usize) < v.input {
-                    source.at[k][g] = image.wrapping_add(y as usize * row);
-                    source.step[k][g] = x.pitch();
-                } else {
-                    source.is_inside = false;
+                    let at = image.wrapping_add(y as usize * row);
+                    (source.at[k][g], source.step[k][g]) = (at, x.pitch());
+                    if G > 1 {
+                        source.lines[g * R * S + k] = at;
+                    }
                 }
             }
         }
