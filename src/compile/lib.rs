@@ -76,7 +76,12 @@ pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -
     quantize::absorb(&mut graph);
     let Some(wanted) = &options.quantize else { return assemble(&graph, hash, options, None, progress) };
     let Outcome { graph, quantization, reasons } = quantize::post_training(&graph, wanted, progress)?;
-    assemble(&graph, hash, options, Some((quantization, reasons)), progress)
+    let mut options = CompileOptions { quantize: None, ..options.clone() };
+    if options.golden_inputs.is_empty() {
+        // A typical input tells more than a made one.
+        options.golden_inputs.extend(wanted.samples.first().cloned());
+    }
+    assemble(&graph, hash, &options, Some((quantization, reasons)), progress)
 }
 
 /// Lists everything that keeps a model from compiling, all at once; empty when nothing does.

@@ -194,3 +194,29 @@ fn a_reader_may_stop_reading() {
     let output = child.wait_with_output().expect("the program ends");
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
+
+#[test]
+fn eight_bits_are_calibrated_and_told() {
+    let folder = Folder::new("int8");
+    let (plan, report) = (folder.file("int8.plan"), folder.file("report.json"));
+    let samples = sample("digits_cnn", "eval.npz");
+    let digits = model("digits_cnn");
+    let arguments = ["compile", &digits, "-o", &plan, "--int8", "--calibrate", &samples, "--samples", "50"];
+    let rest = ["--ranges", "mse", "--max-drop", "2%", "--report", &report];
+    let told = json(&folder, &[&arguments[..], &rest].concat());
+    let how = &told["report"]["quantization"];
+    assert_eq!((how["ranges"].as_str(), how["measure"].as_str()), (Some("mse"), Some("accuracy")));
+    assert_eq!((how["samples"].as_u64(), how["max_drop"].as_f64()), (Some(50), Some(0.02)));
+    let inspected = json(&folder, &["inspect", &plan]);
+    let steps = inspected["steps"].as_array().expect("steps are listed");
+    assert!(steps.iter().any(|step| step["precision"] == "int8" && step["why"] != ""));
+    json(&folder, &["verify", &plan]);
+
+    let refused = |more: &[&str]| {
+        let all = [&["compile", &digits, "-o", &plan, "--int8"], more].concat();
+        coulter(&folder, &all).status.code()
+    };
+    assert_eq!(refused(&[]), Some(2), "there is nothing to calibrate on");
+    assert_eq!(refused(&["--calibrate", &samples, "--max-drop", "200%"]), Some(2));
+    assert_eq!(refused(&["--calibrate", &folder.file("none.npz")]), Some(1));
+}

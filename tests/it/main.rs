@@ -10,6 +10,7 @@ mod golden;
 mod hostile_plans;
 mod int8;
 mod npz;
+mod post_training;
 mod quantized_models;
 mod shared_models;
 mod zero_alloc;

@@ -45,6 +45,10 @@ struct Gatherer<'a> {
 }
 
 impl Watch for Gatherer<'_> {
+    fn wants(&self, id: TensorId) -> bool {
+        self.calibration.statistics[id.0].is_some()
+    }
+
     fn tensor(&mut self, id: TensorId, values: &[f32]) {
         if let Some(statistics) = &mut self.calibration.statistics[id.0] {
             statistics.add(values);

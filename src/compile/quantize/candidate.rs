@@ -59,6 +59,9 @@ pub(super) fn quantize(calibrated: &Calibrated, recipe: &Recipe, scope: &Scope<'
         bias_correction::correct(&mut graph, &before, &int8, statistics);
     }
     insert::insert(&mut graph, &int8, &edges);
-    absorb(&mut graph);
+    // One node alone is tried where it stands: its pairs say the same as the operator on bytes, up to rounding.
+    if matches!(scope, Scope::Without(_)) {
+        absorb(&mut graph);
+    }
     Quantized { graph, types }
 }

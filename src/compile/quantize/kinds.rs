@@ -1,6 +1,6 @@
 //! Which nodes have an 8-bit form.
 
-use coulter_plan::ops::binary;
+use coulter_plan::ops::{binary, pool2d, reduce};
 use coulter_plan::{ActivationKind, DType};
 
 use crate::graph::{Graph, Node, Op, TensorId};
@@ -18,14 +18,21 @@ pub(super) enum Kind {
     Real(&'static str),
 }
 
-/// The kind of a node of which functions other than clamps have been split off.
+/// The kind of a node of which the functions that it cannot have in 8 bits have been split off.
 pub(super) fn of(graph: &Graph, node: &Node) -> Kind {
-    let function = node.op.activation().map_or(ActivationKind::Identity, |f| f.kind);
     match of_split(graph, node) {
-        Kind::Product | Kind::Light if !matches!(function, ActivationKind::Identity | ActivationKind::Clamp) => {
-            Kind::Real("its function is not split off")
-        }
+        Kind::Product | Kind::Light if !keeps_function(&node.op) => Kind::Real("its function is not split off"),
         kind => kind,
+    }
+}
+
+/// Whether an operator's function is part of its 8-bit form.
+pub(super) fn keeps_function(op: &Op) -> bool {
+    let takes_greatest = matches!(op, Op::Pool2d(p) if p.kind == pool2d::Kind::Max);
+    match op.activation().unwrap_or_default().kind {
+        ActivationKind::Identity => true,
+        ActivationKind::Clamp => !takes_greatest,
+        _ => false,
     }
 }
 
@@ -49,6 +56,13 @@ pub(super) fn of_split(graph: &Graph, node: &Node) -> Kind {
             }
         }
         Op::Pool2d(_) => Kind::Light,
+        // The mean of an image or of a sequence is a pool.
+        Op::Reduce(p)
+            if p.kind == reduce::Kind::Mean
+                && matches!((graph.tensor(x).shape.len(), p.axes), (4, 0b110) | (3, 0b10)) =>
+        {
+            Kind::Light
+        }
         Op::Unary(_) => Kind::Light,
         Op::Softmax(p) if !p.log => Kind::Light,
         Op::Binary(p) if matches!(p.kind, binary::Kind::Add | binary::Kind::Sub | binary::Kind::Mul) => {

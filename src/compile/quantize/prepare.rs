@@ -1,8 +1,8 @@
 //! Lays bare the edges that 8-bit steps need: functions that are no clamp, and residuals of sums that stay real, become
 //! nodes of their own.
 
+use coulter_plan::Activation;
 use coulter_plan::ops::{binary, unary};
-use coulter_plan::{Activation, ActivationKind};
 
 use super::kinds::{self, Kind};
 use crate::graph::{Graph, Node, Op, TensorId};
@@ -17,20 +17,13 @@ pub(super) fn split(graph: &mut Graph) {
             nodes.push(node);
             continue;
         };
-        let bounds =
-            |activation: Activation| matches!(activation.kind, ActivationKind::Identity | ActivationKind::Clamp);
-        let splits_function = quantizable && node.op.activation().is_some_and(|f| !bounds(f));
+        let splits_function = quantizable && !kinds::keeps_function(&node.op);
         let mut later = Vec::new();
         if real_sum && let Some(residual) = node.inputs[3].take() {
             let activation = taken(&mut node.op);
             let sum = part(graph, result, "sum");
-            later.push(after(
-                &node,
-                "add",
-                Op::Binary(binary::Params { kind: binary::Kind::Add, activation }),
-                vec![sum, residual],
-                result,
-            ));
+            let add = Op::Binary(binary::Params { kind: binary::Kind::Add, activation });
+            later.push(after(&node, "add", add, vec![sum, residual], result));
             node.outputs = vec![Some(sum)];
         } else if splits_function {
             let function = taken(&mut node.op);

@@ -15,7 +15,10 @@ use crate::{CompileError, lower, memory};
 
 /// Sees what runs compute.
 pub(super) trait Watch {
-    /// Called with every f32 tensor, and every quantized one as the real numbers that it stands for, in row-major
+    /// Whether to show a tensor.
+    fn wants(&self, id: TensorId) -> bool;
+
+    /// Called with every f32 tensor that is wanted, and every quantized one as the real numbers that it stands for, in row-major
     /// order, as soon as a step has computed it.
     fn tensor(&mut self, id: TensorId, values: &[f32]);
 
@@ -80,6 +83,9 @@ impl Runnable {
     pub(super) fn outputs(&self, samples: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<Vec<u8>>>, CompileError> {
         struct Outputs(Vec<Vec<Vec<u8>>>);
         impl Watch for Outputs {
+            fn wants(&self, _: TensorId) -> bool {
+                false
+            }
             fn tensor(&mut self, _: TensorId, _: &[f32]) {}
             fn done(&mut self, outputs: Vec<Vec<u8>>) -> bool {
                 self.0.push(outputs);
@@ -87,8 +93,7 @@ impl Runnable {
             }
         }
         let mut outputs = Outputs(Vec::new());
-        let quiet = Self { plan: AlignedBytes::copy_of(&self.plan), written: Vec::new() };
-        quiet.run(samples, &mut outputs)?;
+        self.run(samples, &mut outputs)?;
         Ok(outputs.0)
     }
 }
@@ -112,6 +117,9 @@ impl Observer for Teller<'_> {
     fn after(&mut self, step: &Step<'_>, values: &Values<'_, '_>) {
         let written = self.runnable.written.get(step.index).map_or(&[][..], Vec::as_slice);
         for (i, id, quantization) in written {
+            if !self.watch.wants(*id) {
+                continue;
+            }
             let Some(tensor) = step.operands.output(*i) else { continue };
             self.values.clear();
             match quantization {

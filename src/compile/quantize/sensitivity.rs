@@ -152,10 +152,12 @@ struct Values {
 }
 
 impl Watch for Values {
+    fn wants(&self, id: TensorId) -> bool {
+        self.wanted.contains(&id)
+    }
+
     fn tensor(&mut self, id: TensorId, values: &[f32]) {
-        if self.wanted.contains(&id) {
-            self.values.insert(id, values.to_vec());
-        }
+        self.values.insert(id, values.to_vec());
     }
 
     fn done(&mut self, _: Vec<Vec<u8>>) -> bool {
@@ -170,6 +172,10 @@ struct Noise<'a> {
 }
 
 impl Watch for Noise<'_> {
+    fn wants(&self, id: TensorId) -> bool {
+        self.pairs.contains_key(&id)
+    }
+
     fn tensor(&mut self, id: TensorId, values: &[f32]) {
         let Some(real) = self.pairs.get(&id) else { return };
         let Some(wanted) = self.real.get(real).filter(|wanted| wanted.len() == values.len()) else { return };

@@ -13,11 +13,13 @@ pub(crate) struct Histogram {
     /// Bin `i` holds the values from `(i − BINS/2)·width` on.
     counts: Vec<u64>,
     exponent: i32,
+    inverse_width: f64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: vec![0; BINS], exponent: -40 }
+        let exponent = -40;
+        Self { counts: vec![0; BINS], exponent, inverse_width: 2f64.powi(-exponent) }
     }
 }
 
@@ -28,7 +30,7 @@ impl Histogram {
 
     fn add(&mut self, value: f32) {
         let half = (BINS / 2) as f64;
-        let mut place = (f64::from(value) / self.width()).floor();
+        let mut place = (f64::from(value) * self.inverse_width).floor();
         while place < -half || place >= half {
             self.widen();
             place = (place / 2.0).floor();
@@ -44,6 +46,7 @@ impl Histogram {
         }
         self.counts = counts;
         self.exponent += 1;
+        self.inverse_width /= 2.0;
     }
 
     fn merge(&mut self, other: &Self) {
