@@ -44,14 +44,14 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
             for j in 0..NP {
                 let (column, sums) = (column + j * PANEL, sums.add(j * PANEL));
                 let mut panel: Sums<M> = [[_mm256_setzero_si256(); 2]; M];
-                for (i, row) in panel.iter_mut().enumerate() {
-                    *row = if is_first {
+                unrolled!(i < M => {
+                    panel[i] = if is_first {
                         ymm::begin(t, column, i, i * NP + j)
                     } else {
                         let sums = sums.add(i * NP * PANEL);
                         [_mm256_loadu_si256(sums.cast()), _mm256_loadu_si256(sums.add(LANES).cast())]
                     };
-                }
+                });
                 if column + LANES < t.store.cols {
                     multiply::<M, 2>(&mut panel, wide, quads, w.wrapping_add(j * t.panel));
                 } else {
@@ -60,11 +60,11 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
                 if is_last && t.after.is_null() && t.store.residual.is_null() {
                     store(&t.store, &ends, column, &panel);
                 } else {
-                    for (i, row) in panel.into_iter().enumerate() {
+                    unrolled!(i < M => {
                         let sums = sums.add(i * NP * PANEL);
-                        _mm256_storeu_si256(sums.cast(), row[0]);
-                        _mm256_storeu_si256(sums.add(LANES).cast(), row[1]);
-                    }
+                        _mm256_storeu_si256(sums.cast(), panel[i][0]);
+                        _mm256_storeu_si256(sums.add(LANES).cast(), panel[i][1]);
+                    });
                 }
             }
             if is_last {
@@ -84,29 +84,29 @@ unsafe fn multiply<const M: usize, const H: usize>(sums: &mut Sums<M>, x: *const
     // SAFETY: rows of the block have so many quads, and so has the panel.
     unsafe {
         let mut halves = [[_mm256_setzero_si256(); H]; M];
-        for (halves, sums) in halves.iter_mut().zip(&*sums) {
-            halves.copy_from_slice(&sums[..H]);
-        }
+        unrolled!(i < M => {
+            halves[i].copy_from_slice(&sums[i][..H]);
+        });
         for q in 0..quads {
             let mut weights = [[_mm256_setzero_si256(); 2]; H];
             for (h, weights) in weights.iter_mut().enumerate() {
                 let w = _mm256_loadu_si256(w.add((q * PANEL + h * LANES) * QUAD).cast());
                 *weights = [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)), _mm256_srai_epi16::<8>(w)];
             }
-            for (i, row) in halves.iter_mut().enumerate() {
+            unrolled!(i < M => {
                 let x = x.add(i * BLOCK + q * QUAD).cast::<i32>();
                 let (even, odd) = (_mm256_set1_epi32(x.read_unaligned()), _mm256_set1_epi32(x.add(1).read_unaligned()));
-                for (sum, w) in row.iter_mut().zip(weights) {
+                for (sum, w) in halves[i].iter_mut().zip(weights) {
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(even, w[0]));
                 }
-                for (sum, w) in row.iter_mut().zip(weights) {
+                for (sum, w) in halves[i].iter_mut().zip(weights) {
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(odd, w[1]));
                 }
-            }
+            });
         }
-        for (halves, sums) in halves.iter().zip(sums) {
-            sums[..H].copy_from_slice(halves);
-        }
+        unrolled!(i < M => {
+            sums[i][..H].copy_from_slice(&halves[i]);
+        });
     }
 }
 
@@ -140,23 +140,24 @@ unsafe fn store<const M: usize>(s: &Store<'_>, ends: &Ends, column: usize, sums:
         let (cols, y, y_pitch) = (s.cols - column, s.y.add(column), s.how.y_pitch);
         let m = s.multiplier.add(column);
         let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
-        // A row that is not there fills the last pair.
-        let mut words = [_mm256_setzero_si256(); 8];
-        for (words, row) in words.iter_mut().zip(sums) {
-            let first = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(row[0]), m[0]));
-            let second = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(row[1]), m[1]));
-            *words = _mm256_adds_epi16(_mm256_packs_epi32(first, second), zero);
-        }
+        let mut words = [_mm256_setzero_si256(); M];
+        unrolled!(i < M => {
+            let first = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][0]), m[0]));
+            let second = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][1]), m[1]));
+            words[i] = _mm256_adds_epi16(_mm256_packs_epi32(first, second), zero);
+        });
         let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        for g in 0..M.div_ceil(2) {
+        unrolled!(g < M.div_ceil(2) => {
             let i = 2 * g;
-            let rows = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words[i], words[i + 1]), order);
+            // The last row may have no other beside it.
+            let rows = _mm256_packus_epi16(words[i], words[(i + 1).min(M - 1)]);
+            let rows = _mm256_permutevar8x32_epi32(rows, order);
             let rows = _mm256_min_epu8(_mm256_max_epu8(rows, low), high);
             ymm::write(y.add(i * y_pitch), _mm256_castsi256_si128(rows), cols.min(PANEL));
             if i + 1 < M {
                 ymm::write(y.add((i + 1) * y_pitch), _mm256_extracti128_si256::<1>(rows), cols.min(PANEL));
             }
-        }
+        });
     }
 }
 

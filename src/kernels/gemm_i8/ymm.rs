@@ -22,11 +22,11 @@ pub(super) unsafe fn run<D: Dot, const M: usize, const NP: usize>(t: &Tile<'_>, 
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[[_mm256_setzero_si256(); 2]; NP]; M];
-        for (i, row) in sums.iter_mut().enumerate() {
-            for (j, sums) in row.iter_mut().enumerate() {
-                *sums = begin(t, column + j * PANEL, i, i * NP + j);
-            }
-        }
+        unrolled!(i < M => {
+            unrolled!(j < NP => {
+                sums[i][j] = begin(t, column + j * PANEL, i, i * NP + j);
+            });
+        });
         let mut w = w;
         for s in 0..t.count {
             let segment = t.segments.add(s);
@@ -35,18 +35,18 @@ pub(super) unsafe fn run<D: Dot, const M: usize, const NP: usize>(t: &Tile<'_>, 
             let end = k + (*segment).len - rest;
             while k < end {
                 let mut x = [0; M];
-                for (quad, x) in x.iter_mut().zip(rows) {
-                    *quad = x.add(k).cast::<i32>().read_unaligned();
-                }
+                unrolled!(i < M => {
+                    x[i] = rows[i].add(k).cast::<i32>().read_unaligned();
+                });
                 add::<D, M, NP>(&mut sums, x, w, t.panel);
                 w = w.wrapping_add(PANEL * QUAD);
                 k += QUAD;
             }
             if rest > 0 {
                 let mut x = [0; M];
-                for (quad, x) in x.iter_mut().zip(rows) {
-                    *quad = tail_quad(x.add(k), rest);
-                }
+                unrolled!(i < M => {
+                    x[i] = tail_quad(rows[i].add(k), rest);
+                });
                 add::<D, M, NP>(&mut sums, x, w, t.panel);
                 w = w.wrapping_add(PANEL * QUAD);
             }
@@ -54,13 +54,13 @@ pub(super) unsafe fn run<D: Dot, const M: usize, const NP: usize>(t: &Tile<'_>, 
         const { assert!(M * NP * PANEL <= MAX_SUMS) };
         let mut room = core::mem::MaybeUninit::<[i32; MAX_SUMS]>::uninit();
         let to = if t.after.is_null() { room.as_mut_ptr().cast() } else { t.after };
-        for (i, row) in sums.iter().enumerate() {
-            for (j, sums) in row.iter().enumerate() {
+        unrolled!(i < M => {
+            unrolled!(j < NP => {
                 let to = to.add((i * NP + j) * PANEL);
-                _mm256_storeu_si256(to.cast(), sums[0]);
-                _mm256_storeu_si256(to.add(LANES).cast(), sums[1]);
-            }
-        }
+                _mm256_storeu_si256(to.cast(), sums[i][j][0]);
+                _mm256_storeu_si256(to.add(LANES).cast(), sums[i][j][1]);
+            });
+        });
         if t.after.is_null() {
             store(&t.store, column, to, M, NP);
         }
@@ -78,17 +78,17 @@ unsafe fn add<D: Dot, const M: usize, const NP: usize>(
     // SAFETY: each panel has the quad, as the caller promises.
     unsafe {
         let mut weights = [[_mm256_setzero_si256(); 2]; NP];
-        for (j, weights) in weights.iter_mut().enumerate() {
+        unrolled!(j < NP => {
             let w = w.add(j * panel).cast::<__m256i>();
-            *weights = [_mm256_loadu_si256(w), _mm256_loadu_si256(w.add(1))];
-        }
-        for (row, x) in sums.iter_mut().zip(x) {
-            let x = _mm256_set1_epi32(x);
-            for (sums, w) in row.iter_mut().zip(weights) {
-                sums[0] = D::dot(sums[0], x, w[0]);
-                sums[1] = D::dot(sums[1], x, w[1]);
-            }
-        }
+            weights[j] = [_mm256_loadu_si256(w), _mm256_loadu_si256(w.add(1))];
+        });
+        unrolled!(i < M => {
+            let x = _mm256_set1_epi32(x[i]);
+            unrolled!(j < NP => {
+                sums[i][j][0] = D::dot(sums[i][j][0], x, weights[j][0]);
+                sums[i][j][1] = D::dot(sums[i][j][1], x, weights[j][1]);
+            });
+        });
     }
 }
 
