@@ -39,6 +39,11 @@ impl Patch {
         self
     }
 
+    /// Number of new nodes.
+    pub(crate) fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// A new tensor.
     pub(crate) fn tensor(&mut self, name: impl Into<String>, dtype: DType, shape: &[usize]) -> TensorId {
         self.tensors.push(Tensor {

@@ -65,8 +65,14 @@ impl Quantized {
     }
 }
 
+/// Most moves that are made again of bytes at a time: no model comes near, but parts of parts can double at every step.
+const MAX_MOVES: usize = 256;
+
 /// The bytes behind a tensor of real numbers: what was dequantized to make it, moved as it was moved.
 pub(super) fn behind(view: &View<'_>, patch: &mut Patch, id: TensorId) -> Option<Bytes> {
+    if patch.size() > MAX_MOVES {
+        return None;
+    }
     if view.is_constant(id) {
         return told(view, patch, id);
     }

@@ -129,9 +129,12 @@ fn integers(view: &View<'_>, product: usize, x: Bytes, y_scale: f64) -> Option<I
     Some(Integers { weights: stored.bytes, w_zero: stored.zero, bias, multiplier })
 }
 
-/// Number of outputs, and the output of the weight at a place; `None` where scales vary along another dimension.
-fn outputs(op: &Op, shape: &[usize], axis: Option<usize>) -> Option<(usize, Box<dyn Fn(usize) -> usize>)> {
-    let (dimension, output): (usize, Box<dyn Fn(usize) -> usize>) = match (op, shape) {
+/// The output of the weight at a place.
+type OutputOf = Box<dyn Fn(usize) -> usize>;
+
+/// Number of outputs, and which one a weight is for; `None` where scales vary along another dimension.
+fn outputs(op: &Op, shape: &[usize], axis: Option<usize>) -> Option<(usize, OutputOf)> {
+    let (dimension, output): (usize, OutputOf) = match (op, shape) {
         (Op::Conv2d(_), &[_, kh, kw, c]) => (0, Box::new(move |k| k / (kh * kw * c))),
         (Op::DepthwiseConv2d(_), &[_, _, c]) => (2, Box::new(move |k| k % c)),
         (Op::FullyConnected(_), &[_, n]) => (1, Box::new(move |k| k % n)),

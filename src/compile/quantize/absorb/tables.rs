@@ -43,9 +43,17 @@ fn looked_up(view: &View<'_>, i: usize, mut patch: Patch, x: TensorId, shape: &[
     patch
 }
 
-/// quantize(f(dequantize x)) → what a table makes of x, where f is arithmetic with constants that are the same for all
-/// elements or for all of a channel.
+/// quantize(f(dequantize x)) → what a table makes of x, where f is arithmetic with constants of one element.
 pub(super) fn function(view: &View<'_>, i: usize) -> Option<Patch> {
+    arithmetic(view, i, true)
+}
+
+/// As [`function`], with constants that have an element for each channel.
+pub(super) fn function_of_channels(view: &View<'_>, i: usize) -> Option<Patch> {
+    arithmetic(view, i, false)
+}
+
+fn arithmetic(view: &View<'_>, i: usize, uniform: bool) -> Option<Patch> {
     let quantized = Quantized::by(view, i)?;
     let root = view.maker(quantized.x)?;
     let shape = view.shape(quantized.y);
@@ -54,7 +62,10 @@ pub(super) fn function(view: &View<'_>, i: usize) -> Option<Patch> {
         let Some(x) = bytes::behind(view, &mut patch, cone.leaf).filter(|_| view.shape(cone.leaf) == shape) else {
             continue;
         };
-        let channels = if is_uniform(view, &cone) { 1 } else { *shape.last()? };
+        if is_uniform(view, &cone) != uniform {
+            continue;
+        }
+        let channels = if uniform { 1 } else { *shape.last()? };
         if let Some(entries) = entries(view, &cone, x, &quantized, channels) {
             let shape = if channels == 1 { vec![256] } else { vec![channels, 256] };
             return Some(looked_up(view, i, patch, x.id, &shape, entries));

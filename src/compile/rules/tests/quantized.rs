@@ -315,6 +315,19 @@ fn what_is_quantized_alike_again_vanishes() {
 }
 
 #[test]
+fn parts_of_parts_that_double_end() {
+    let mut s = Sketch::new();
+    let mut y = s.real(&[2, 1], 0.02, 100);
+    for doublings in 1..14 {
+        y = s.node(Op::Concat(1), &[y, y], &[2, 1 << doublings]);
+        let other = s.quantize(y, 0.03, 7);
+        s.output(other);
+    }
+    let y = s.quantize(y, 0.04, 90);
+    s.absorbed(y, 0.0);
+}
+
+#[test]
 fn parts_of_a_concatenation_come_to_one_scale() {
     let mut s = Sketch::new();
     let (a, b) = (s.real(&[1, 4, 4, 8], 0.02, 100), s.real(&[1, 4, 4, 3], 0.03, 90));
