@@ -1,5 +1,6 @@
 //! Cross-layer equalization: a channel that one product gives and only the next one reads may be scaled in the first and
-//! scaled back in the second, through anything that commutes with it. Small channels so get their share of 8 bits.
+//! scaled back in the second, through anything that commutes with it. Small channels so get their share of 8 bits. Through
+//! a clamp they grow as far as the samples leave room below its bound.
 
 use coulter_plan::ActivationKind;
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,15 @@ pub(super) fn equalize(graph: &mut Graph, statistics: &[Option<Statistics>], whi
     let mut count = 0;
     for &(first, second, between) in &pairs {
         let peaks = statistics[between.0].as_ref().map_or(&[][..], |s| &s.peaks);
-        let Some(scales) = scales(graph, &graph.nodes[second], peaks) else { continue };
+        let Some(mut scales) = scales(graph, &graph.nodes[second], peaks) else { continue };
+        let bound = upper_bound(&graph.nodes[first]);
+        if bound.is_finite() {
+            // What the samples show stays below the bound, as it does below the bounds of ranges.
+            scales
+                .iter_mut()
+                .zip(peaks)
+                .for_each(|(s, peak)| *s = s.clamp(1.0, (bound / peak.max(bound / MOST)).max(1.0)));
+        }
         let up = |c: usize| scales[c];
         let down = |c: usize| 1.0 / scales[c];
         let first_axis = kinds::output_axis(&graph.nodes[first].op);
@@ -59,8 +68,8 @@ fn pairs(graph: &Graph, which: Equalization) -> Vec<(usize, usize, TensorId)> {
     let product = |i: usize| kinds::of(graph, &graph.nodes[i]) == Kind::Product;
     let commutes = |node: &Node| {
         let function = node.op.activation().unwrap_or_default();
-        let relu = function.kind == ActivationKind::Clamp && function.a == 0.0 && function.b == f32::INFINITY;
-        relu || function.kind == ActivationKind::Identity
+        let rectifies = function.kind == ActivationKind::Clamp && function.a == 0.0 && function.b > 0.0;
+        rectifies || function.kind == ActivationKind::Identity
     };
     let pair = |second: usize| {
         let between = graph.nodes[second].inputs.first().copied()??;
@@ -77,6 +86,14 @@ fn pairs(graph: &Graph, which: Equalization) -> Vec<(usize, usize, TensorId)> {
         (fits && commutes(&graph.nodes[first])).then_some((first, second, between))
     };
     (0..graph.nodes.len()).filter_map(pair).collect()
+}
+
+/// Where a product's results are cut off.
+fn upper_bound(node: &Node) -> f32 {
+    match node.op.activation() {
+        Some(function) if function.kind == ActivationKind::Clamp => function.b,
+        _ => f32::INFINITY,
+    }
 }
 
 /// The scale of each channel: up to the greatest where the reader has a scale for each, else so that activations and

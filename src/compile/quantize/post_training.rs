@@ -99,6 +99,10 @@ pub(crate) fn post_training(
     progress: Progress<'_>,
 ) -> Result<Outcome, CompileError> {
     check(graph, options)?;
+    let hash = hash(options);
+    // Samples that lie sorted by class are found in both halves.
+    let options =
+        &QuantizeOptions { samples: alternating(&options.samples), labels: alternating(&options.labels), ..*options };
     let mut graph = graph.clone();
     prepare::split(&mut graph);
     let Calibration { statistics, outputs } = calibrate::calibrate(&graph, &options.samples, progress)?;
@@ -108,7 +112,15 @@ pub(crate) fn post_training(
     if equalize::equalize(&mut calibrated.graph, &calibrated.statistics, recipe.equalization) > 0 {
         calibrated.statistics = calibrate::calibrate(&calibrated.graph, truth.samples, progress)?.statistics;
     }
-    finish(&calibrated, &recipe, &truth, options, tried, progress)
+    let mut outcome = finish(&calibrated, &recipe, &truth, options, tried, progress)?;
+    outcome.quantization.calibration_sha256 = hash;
+    Ok(outcome)
+}
+
+/// Every other element, then those between.
+fn alternating<T: Clone>(all: &[T]) -> Vec<T> {
+    let every_other = |first: usize| all.iter().skip(first).step_by(2).cloned();
+    every_other(0).chain(every_other(1)).collect()
 }
 
 /// Chooses among the ways to quantize: each is calibrated on one half of the samples and tried on the other, lest a range
@@ -236,7 +248,7 @@ fn finish(
         ranges: recipe.ranges.name().into(),
         equalization: recipe.equalization.name().into(),
         bias_correction: recipe.correct_biases,
-        calibration_sha256: hash(options),
+        calibration_sha256: String::new(),
         samples: options.samples.len(),
         measure: measure.into(),
         f32: of_f32,

@@ -32,7 +32,7 @@ fn network(seed: u64) -> Draft {
     let b = draft.weights(&[8]);
     let y = draft.node(conv(1, 1, Activation::RELU), &[x, w, b], &[1, 6, 6, 8]);
     let (w, b) = (draft.weights(&[3, 3, 8]), draft.weights(&[8]));
-    let y = draft.node(depthwise(Activation::RELU), &[y, w, b], &[1, 6, 6, 8]);
+    let y = draft.node(depthwise(Activation { b: 3.0, ..Activation::RELU }), &[y, w, b], &[1, 6, 6, 8]);
     let w = draft.weights(&[8, 3, 3, 4]);
     let y = draft.node(conv(3, 2, Activation::IDENTITY), &[y, w], &[1, 6, 6, 8]);
     let function = Activation::new(ActivationKind::HardSwish);
