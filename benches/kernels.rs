@@ -194,8 +194,10 @@ fn conv_of_bytes(c: &mut Criterion) {
     }
 }
 
-/// Height and width, kernel, stride, channels and outputs of convolutions.
-const CONVOLUTIONS: [(&str, [usize; 2], [usize; 2], usize, usize, usize); 6] = [
+/// Name, height and width, kernel, stride, channels and outputs of a convolution.
+type Convolution = (&'static str, [usize; 2], [usize; 2], usize, usize, usize);
+
+const CONVOLUTIONS: [Convolution; 6] = [
     ("mobilenetv2_first", [224, 224], [3, 3], 2, 3, 32),
     ("squeezenet_fire", [55, 55], [3, 3], 1, 16, 64),
     ("squeezenet_fire_late", [13, 13], [3, 3], 1, 64, 256),

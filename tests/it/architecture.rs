@@ -33,7 +33,7 @@ const EDGES: [(&str, &[&str]); 10] = [
 
 /// Crates from outside that the lowest layers may use.
 const OUTSIDE: [(&str, &[&str]); 3] =
-    [("coulter-plan", &[]), ("coulter-kernels", &["libm"]), ("coulter-exec", &["libm"])];
+    [("coulter-plan", &[]), ("coulter-kernels", &["libm"]), ("coulter-exec", &["crc32fast", "libm"])];
 
 /// Crates that never name tract.
 const WITHOUT_TRACT: [&str; 5] = ["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-pipeline", "coulter-cli"];

@@ -59,8 +59,7 @@ pub fn assert_same_bits(name: &str, bytes: &[u8]) {
 fn shared(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models");
     let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> =
-        folders.map(|entry| entry.path().join(name)).filter(|file| file.is_file()).collect();
+    let mut files: Vec<PathBuf> = folders.map(|entry| entry.path().join(name)).filter(|file| file.is_file()).collect();
     files.sort();
     if files.is_empty() {
         println!("skipped: ../shared/models is absent");

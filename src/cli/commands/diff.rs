@@ -52,7 +52,15 @@ fn print(rows: &[DiffRow]) {
         let mark = if row.first_surprise { "<- surprise" } else { "" };
         let sqnr = if row.sqnr_db.is_finite() { format!("{:.1}", row.sqnr_db) } else { "equal".into() };
         let (max, relative) = (format!("{:.1e}", row.max_abs_error), format!("{:.1e}", row.relative_error));
-        table.add_row([&row.step.to_string(), &row.op, &max, &relative, &sqnr, mark, &output::shorten(&row.tensor, 60)]);
+        table.add_row([
+            &row.step.to_string(),
+            &row.op,
+            &max,
+            &relative,
+            &sqnr,
+            mark,
+            &output::shorten(&row.tensor, 60),
+        ]);
     }
     say!("{table}");
     say!("{} compared with tract's on the first sample", output::plural(shown, "tensor"));
