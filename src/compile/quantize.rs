@@ -1,7 +1,7 @@
 //! From real numbers to bytes: how a graph whose tensors are quantized comes to compute with bytes.
 //!
-//! [`absorb`] makes operators on bytes of what stands between a dequantization and a quantization. Models that were trained
-//! with such pairs bring them along; [`post_training`] puts them onto the edges of others, by what those compute on samples.
+//! `absorb` makes operators on bytes of what stands between a dequantization and a quantization. Models that were trained
+//! with such pairs bring them along; `post_training` puts them onto the edges of others, by what those compute on samples.
 
 mod absorb;
 mod bias_correction;

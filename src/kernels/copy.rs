@@ -109,6 +109,7 @@ impl<T> Block<T> {
     ///
     /// # Safety
     /// The block's elements are valid to read and to write respectively.
+    #[cfg(target_arch = "x86_64")]
     unsafe fn part(&self, r: usize, c: usize, rows: usize, cols: usize) -> Self {
         // SAFETY: the caller stays inside the block.
         unsafe {

@@ -48,7 +48,12 @@ fn ship(triple: &str, binary: &str, features: &[&str]) -> Result<(PathBuf, u64)>
     process::run(binary, build(triple, binary, profile).args(features))?;
     let built = process::target_dir().join(triple).join(profile).join(binary);
     let copy = out.join(binary);
-    let bytes = std::fs::copy(&built, &copy).map_err(|e| format!("{binary}: {e}"))?;
+    std::fs::copy(&built, &copy).map_err(|e| format!("{binary}: {e}"))?;
+    if profile == "dist-rt" && triple == HOST {
+        // A linker that is given a script keeps the symbols.
+        process::run("strip", Command::new("strip").arg(&copy))?;
+    }
+    let bytes = std::fs::metadata(&copy).map_err(|e| format!("{binary}: {e}"))?.len();
     Ok((copy, bytes))
 }
 
