@@ -115,9 +115,8 @@ impl Conv<'_> {
             store: Store::new(&self.epilogue, y, &how, s.outputs / s.groups),
         };
         split([s.pixels(), quads(s), s.groups * s.group_panels()], parallel, &|part| {
-            // SAFETY: the views and slices cover what the sizes tell, as just checked; `y` is borrowed mutably and
-            // overlaps no input but a residual that coincides with it; parts write different elements of it. Owning
-            // a kernel selected from a set of instruction sets proves that the processor has it.
+            // SAFETY: checked above: views and slices cover the sizes, `y` overlaps a coinciding residual at most, parts are
+            // disjoint; owning a kernel selected from a set of instruction sets proves that the processor has it.
             unsafe { job.run(part) }
         });
     }

@@ -128,9 +128,8 @@ impl GemmKernel {
             let segment = Segment { len: k, ..Segment::EMPTY };
             let rows = [core::ptr::null(); MAX_ROWS];
             let mut sight = RowSight { x: gemm.x.as_ptr(), pitch: gemm.x.pitch(), rows, segment };
-            // SAFETY: the views and slices cover what the product addresses, as just checked; `y` is borrowed mutably
-            // and overlaps no input but a residual that coincides with it. Parts write different elements of it. Owning
-            // a kernel selected from a set of instruction sets proves that the processor has it.
+            // SAFETY: checked above: views and slices cover the product, `y` overlaps a coinciding residual at most, parts
+            // are disjoint; owning a kernel selected from a set of instruction sets proves that the processor has it.
             unsafe { run_part(&product, part, &mut sight) }
         });
     }
