@@ -132,7 +132,7 @@ fn keywords_are_heard_as_well_in_8_bits() {
     let Some(model) = shared("mlperf_kws_dscnn", "input", |x| scaled(x, 83.0, 0.584_702_9)) else { return };
     let [real, bytes, alike] = model.compare(200);
     assert!(bytes + 4 >= real, "{bytes} of 800 are right, {real} in f32");
-    assert!(alike >= 784, "{alike} of 800 answers are alike");
+    assert!(alike >= 791, "{alike} of 800 answers are alike");
 }
 
 #[test]

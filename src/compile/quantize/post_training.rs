@@ -150,8 +150,8 @@ impl<'a> Search<'a> {
 
     /// The best recipe, and all that were tried.
     fn all(mut self, asked: Option<RangeMethod>, progress: Progress<'_>) -> Result<(Recipe, Vec<Tried>), CompileError> {
-        self.ranges(asked, progress)?;
-        let equalized = self.equalization(progress)?;
+        self.ranges(None, Equalization::None, asked, progress)?;
+        let equalized = self.equalization(asked, progress)?;
         if let Some((recipe, _)) = self.best.clone() {
             self.attempt(equalized.as_ref(), Recipe { correct_biases: false, ..recipe })?;
         }
@@ -177,19 +177,30 @@ impl<'a> Search<'a> {
         Ok(is_better)
     }
 
-    fn ranges(&mut self, asked: Option<RangeMethod>, progress: Progress<'_>) -> Result<(), CompileError> {
+    /// Tries every way to choose ranges; whether one is the best so far.
+    fn ranges(
+        &mut self,
+        equalized: Option<&Calibrated>,
+        equalization: Equalization,
+        asked: Option<RangeMethod>,
+        progress: Progress<'_>,
+    ) -> Result<bool, CompileError> {
         let methods = asked.map_or_else(|| RangeMethod::ALL.to_vec(), |method| vec![method]);
+        let mut is_better = false;
         for (i, ranges) in methods.iter().enumerate() {
-            let recipe = Recipe { ranges: *ranges, equalization: Equalization::None, correct_biases: true };
-            self.attempt(None, recipe)?;
+            is_better |= self.attempt(equalized, Recipe { ranges: *ranges, equalization, correct_biases: true })?;
             progress("compare ranges", (i + 1) as f32 / methods.len() as f32);
         }
-        Ok(())
+        Ok(is_better)
     }
 
-    /// The graph of the best way, if it is an equalized one.
-    fn equalization(&mut self, progress: Progress<'_>) -> Result<Option<Calibrated>, CompileError> {
-        let Some((recipe, _)) = self.best.clone() else { return Ok(None) };
+    /// The graph of the best way, if it is an equalized one. Which ranges suit depends on the equalization: all pairs are
+    /// tried.
+    fn equalization(
+        &mut self,
+        asked: Option<RangeMethod>,
+        progress: Progress<'_>,
+    ) -> Result<Option<Calibrated>, CompileError> {
         let mut best = None;
         let mut pairs = 0;
         for equalization in [Equalization::Depthwise, Equalization::All] {
@@ -201,7 +212,7 @@ impl<'a> Search<'a> {
             pairs = equalized;
             let statistics = calibrate::calibrate(&graph, self.known, progress)?.statistics;
             let calibrated = Calibrated { graph, statistics };
-            if self.attempt(Some(&calibrated), Recipe { equalization, ..recipe.clone() })? {
+            if self.ranges(Some(&calibrated), equalization, asked, progress)? {
                 best = Some(calibrated);
             }
         }
