@@ -5,7 +5,7 @@
 //! Nodes stand in topological order. Compute operators share their parameters with the plan's steps; the others
 //! (reshape, transpose, slice, concat, broadcast) become views or copies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use coulter_plan::DType;
@@ -298,6 +298,8 @@ pub struct Graph {
     pub outputs: Vec<(String, TensorId)>,
     /// ONNX nodes that left nothing to run, and why (folded into a constant, without effect).
     pub folded: Vec<(String, String)>,
+    /// Of ONNX nodes that multiply bytes, why they do it in f32 where they do.
+    pub reasons: BTreeMap<String, String>,
 }
 
 impl Graph {

@@ -119,6 +119,7 @@ pub(crate) fn assemble(
     if let Some((quantization, reasons)) = quantized {
         report.explain(quantization, &reasons, &program);
     }
+    report.explain_products(&graph.reasons);
     progress("compute golden outputs", 0.0);
     let unproved = emission.write(&Golden::default(), |_| String::new());
     let golden = golden::cases(graph, &unproved, options, progress)?;

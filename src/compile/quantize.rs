@@ -24,7 +24,7 @@ mod weights;
 
 use coulter_plan::ops::{pool2d, qpool2d};
 
-pub(crate) use absorb::absorb;
+pub(crate) use absorb::{Stored, absorb, stored};
 pub use equalize::Equalization;
 pub(crate) use post_training::{Outcome, post_training};
 pub use post_training::{Quantization, QuantizeOptions, Tried};

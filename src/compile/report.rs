@@ -36,6 +36,16 @@ pub struct Report {
 }
 
 impl Report {
+    /// Tells of each f32 product why it is not one of bytes, as ONNX has it.
+    pub(crate) fn explain_products(&mut self, reasons: &BTreeMap<String, String>) {
+        let is_product = |op: &str| ["conv2d", "depthwise_conv2d", "fully_connected", "matmul"].contains(&op);
+        for step in self.steps.iter_mut().filter(|step| step.precision == "f32" && is_product(&step.op)) {
+            if let Some(why) = step.onnx_nodes.iter().find_map(|node| reasons.get(node)) {
+                step.why.clone_from(why);
+            }
+        }
+    }
+
     /// Tells how the model was quantized, and of each step why it has its type.
     pub(crate) fn explain(
         &mut self,
@@ -74,7 +84,7 @@ pub struct StepEntry {
     pub arena_bytes: u64,
     /// Kernel family, as far as it is known before binding.
     pub kernel: String,
-    /// Why it computes in the type that it does, in a model that was quantized here; else empty.
+    /// Why it computes in the type that it does, in a model that was quantized here, or where ONNX has another; else empty.
     #[serde(default)]
     pub why: String,
 }

@@ -45,6 +45,7 @@ fn summary(report: &Report, plan: &str) {
     if let Some(quantization) = &report.quantization {
         quantized(report, quantization);
     }
+    in_f32(report);
     if report.fallback.is_empty() {
         say!("every step is native");
         return;
@@ -57,7 +58,7 @@ fn summary(report: &Report, plan: &str) {
     say!("{table}");
 }
 
-/// How the model was quantized, what that costs, and what is left in f32.
+/// How the model was quantized, and what that costs.
 fn quantized(report: &Report, quantization: &Quantization) {
     let Quantization { ranges, equalization, samples, measure, f32, int8, agreement, error, .. } = quantization;
     let bytes = report.steps.iter().filter(|step| step.precision == "int8").count();
@@ -78,6 +79,10 @@ fn quantized(report: &Report, quantization: &Quantization) {
     if !quantization.sensitivity.is_empty() {
         sensitivity(&quantization.sensitivity);
     }
+}
+
+/// The f32 steps that could have been of 8 bits, and why they are not.
+fn in_f32(report: &Report) {
     let real: Vec<_> = report.steps.iter().filter(|step| step.precision == "f32" && !step.why.is_empty()).collect();
     if !real.is_empty() {
         let mut table = output::table(&["#", "f32 step", "why", "nodes"], &["#"]);

@@ -57,6 +57,8 @@ pub(crate) struct Importer<'m> {
     current: String,
     declared: HashMap<String, (DType, Vec<usize>)>,
     table: HashMap<(&'static str, &'static str), ops::ImportFn>,
+    /// What is known of products of numbers that are quantized as they come.
+    pub dynamic: ops::dynamic::Known,
     /// How deep calls of functions and branches lie in each other.
     depth: usize,
 }
@@ -82,6 +84,7 @@ pub(crate) fn import(model: &Model, options: &CompileOptions) -> Result<(Graph, 
         current: String::new(),
         declared: model.declared(&options.dims),
         table: ops::TABLE.iter().map(|&(domain, op, import)| ((domain, op), import)).collect(),
+        dynamic: ops::dynamic::Known::default(),
         depth: 0,
     };
     for problem in &importer.problems {
@@ -441,6 +444,7 @@ impl<'m> Importer<'m> {
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.graph.nodes.truncate(mark.nodes);
         self.graph.tensors.truncate(mark.tensors);
+        self.dynamic.truncate(mark.tensors);
         self.graph.folded.truncate(mark.folded);
         self.problems.truncate(mark.problems);
         self.scopes.truncate(mark.scopes);

@@ -17,6 +17,7 @@ mod bytes;
 mod constants;
 mod contrib;
 mod convolution;
+pub(super) mod dynamic;
 mod encodings;
 mod formulas;
 mod indexing;
@@ -73,6 +74,7 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("", "Constant", constants::constant),
     ("", "ConstantOfShape", constants::constant_of_shape),
     ("", "Conv", convolution::conv),
+    ("", "ConvInteger", quantization::conv_integer),
     ("", "ConvTranspose", convolution::conv_transpose),
     ("", "Cos", activations::function),
     ("", "CumSum", sums::cumulative),
@@ -199,8 +201,10 @@ pub(crate) static TABLE: &[(&str, &str, ImportFn)] = &[
     ("ai.onnx.preview.training", "Momentum", training::momentum),
     ("com.microsoft", "Attention", attention::packed),
     ("com.microsoft", "BiasGelu", contrib::gelu),
+    ("com.microsoft", "DynamicQuantizeMatMul", dynamic::quantize_mat_mul),
     ("com.microsoft", "FastGelu", contrib::gelu),
     ("com.microsoft", "Gelu", contrib::gelu),
+    ("com.microsoft", "MatMulIntegerToFloat", dynamic::mat_mul_to_float),
     ("com.microsoft", "MultiHeadAttention", attention::multi_head),
     ("com.microsoft", "QGemm", qoperators::gemm),
     ("com.microsoft", "QLinearAdd", qoperators::binary),

@@ -7,6 +7,7 @@
 
 mod bytes;
 mod channels;
+mod dynamic;
 mod elementwise;
 mod moves;
 mod pools;
@@ -15,6 +16,8 @@ mod residuals;
 mod softmax;
 mod tables;
 mod weights;
+
+pub(crate) use weights::{Stored, stored};
 
 use crate::graph::{Graph, Op};
 use crate::rules::{self, Rule};
@@ -35,12 +38,14 @@ const RULES: &[Rule] = &[
     tables::into_product,
     residuals::rule,
     channels::rule,
+    dynamic::rule,
 ];
 
 /// Lets operators take in the quantization of what they read and write, until none can any more. Weights tell theirs by
 /// [`crate::graph::Tensor::quantization`].
 pub(crate) fn absorb(graph: &mut Graph) {
-    let is_quantized = |op: &Op| matches!(op, Op::Quantize(_) | Op::Dequantize(_) | Op::Table);
+    let is_quantized =
+        |op: &Op| matches!(op, Op::Quantize(_) | Op::Dequantize(_) | Op::Table | Op::DynamicFullyConnected(_));
     if graph.nodes.iter().any(|node| is_quantized(&node.op)) {
         rules::apply_with(graph, RULES);
     }

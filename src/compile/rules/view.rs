@@ -151,6 +151,7 @@ impl Op {
             Op::Reduce(p) if !p.kind.is_index() => Some(&mut p.activation),
             Op::Binary(p) if !p.kind.is_comparison() && !p.kind.is_logical() => Some(&mut p.activation),
             Op::Normalize(p) => Some(&mut p.activation),
+            Op::DynamicFullyConnected(p) => Some(&mut p.activation),
             _ => None,
         }
     }

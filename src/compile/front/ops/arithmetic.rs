@@ -3,6 +3,7 @@
 use coulter_plan::ops::binary::Kind;
 use coulter_plan::{ActivationKind, DType};
 
+use super::dynamic;
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
 use crate::graph::TensorId;
@@ -32,7 +33,16 @@ pub(super) fn binary(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Import
         "Mul" => Kind::Mul,
         _ => Kind::Div,
     };
-    one(importer.elementwise(kind, a, b)?)
+    if kind == Kind::Mul
+        && let Some(y) = dynamic::product(importer, node, [a, b])?
+    {
+        return one(y);
+    }
+    let y = importer.elementwise(kind, a, b)?;
+    if kind == Kind::Mul {
+        dynamic::scaled(importer, node, [a, b], y);
+    }
+    one(y)
 }
 
 /// Sum, Mean, Max, Min. The mean of half floats is rounded once.

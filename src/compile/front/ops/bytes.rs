@@ -34,7 +34,7 @@ pub(super) fn known(
 }
 
 /// Elements of a constant of integers of up to 32 bits.
-fn integers(importer: &Importer<'_>, id: TensorId) -> Option<Vec<i32>> {
+pub(super) fn integers(importer: &Importer<'_>, id: TensorId) -> Option<Vec<i32>> {
     let tensor = importer.graph.tensor(id);
     let bytes = &tensor.value.as_ref()?.0;
     match tensor.dtype {

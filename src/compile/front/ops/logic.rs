@@ -4,6 +4,7 @@ use coulter_plan::DType;
 use coulter_plan::ops::binary::Kind;
 
 use super::arithmetic::operands;
+use super::dynamic;
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
 use crate::front::tensors;
@@ -101,7 +102,10 @@ pub(super) fn cast(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported
         let name = tensors::type_name(number);
         Decline::problem(format!("elements of type {name} cannot be held"), "export the model with another type")
     })?;
-    one(importer.cast(node.input(0)?, to)?)
+    let x = node.input(0)?;
+    let y = importer.cast(x, to)?;
+    dynamic::cast(importer, node, x, y);
+    one(y)
 }
 
 /// CastLike

@@ -28,7 +28,7 @@ fn back(importer: &mut Importer<'_>, node: &OnnxNode<'_>, y: TensorId, scale: us
 }
 
 /// What the operator `op` of ONNX itself, with the node's attributes, makes of other operands.
-fn plain(
+pub(super) fn plain(
     importer: &mut Importer<'_>,
     node: &OnnxNode<'_>,
     op: &str,

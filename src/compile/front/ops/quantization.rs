@@ -6,8 +6,8 @@ use coulter_plan::ops::binary::Kind;
 use coulter_plan::ops::reduce;
 use coulter_plan::{ActivationKind, DType};
 
-use super::bytes;
 use super::products::product;
+use super::{bytes, convolution, dynamic, qoperators};
 use crate::front::importer::Importer;
 use crate::front::node::{Decline, Imported, OnnxNode, one};
 use crate::front::tensors;
@@ -145,6 +145,7 @@ pub(super) fn dynamic_quantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>)
     let zero_point = to_whole(importer, moved, None, DType::U8)?;
     let scaled = importer.div(x, scale)?;
     let y = to_whole(importer, scaled, Some(zero_point), DType::U8)?;
+    dynamic::quantized(importer, node, x, [y, scale, zero_point]);
     Ok(vec![Some(y), Some(scale), Some(zero_point)])
 }
 
@@ -197,7 +198,52 @@ fn whole_product(importer: &mut Importer<'_>, a: TensorId, b: TensorId) -> Resul
 pub(super) fn mat_mul_integer(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
     let a = centered(importer, node.input(0)?, node.optional(2), true)?;
     let b = centered(importer, node.input(1)?, node.optional(3), false)?;
-    one(whole_product(importer, a, b)?)
+    let sums = whole_product(importer, a, b)?;
+    dynamic::multiplied(importer, node, sums);
+    let why = "exact in f32: no DynamicQuantizeLinear makes what it multiplies with constant weights and scales";
+    importer.graph.reasons.insert(node.name.clone(), why.into());
+    one(sums)
+}
+
+/// ConvInteger: `x`, `w`, `x`'s zero point?, `w`'s zero points? Padding is the zero point.
+pub(super) fn conv_integer(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Imported {
+    let (of_x, of_w) = (importer.shape(node.input(0)?), importer.shape(node.input(1)?));
+    let (&[_, channels, ..], &[outputs, group, ref kernel @ ..]) = (&of_x[..], &of_w[..]) else {
+        return Err(Decline::broken(format!("weights {of_w:?} for {of_x:?}")));
+    };
+    let zero_points = match node.optional(3) {
+        Some(id) if importer.graph.tensor(id).len() == outputs => Some(importer.along(id, 0, of_w.len())?),
+        other => other,
+    };
+    let x = centered(importer, node.input(0)?, node.optional(2), true)?;
+    let w = centered(importer, node.input(1)?, zero_points, false)?;
+    let pixels: usize = kernel.iter().product();
+    let most = EXACT_PRODUCTS / pixels.max(1);
+    if most == 0 || (group > most && group != channels) {
+        return Err(Decline::fallback(format!("sums of {} products are not exact in f32", pixels * group)));
+    }
+    let mut total = None;
+    for start in (0..group).step_by(most) {
+        let count = most.min(group - start);
+        let whole = count == group;
+        let part = if whole { x } else { importer.slice(x, 1, start, count, 1)? };
+        let weights = if whole { w } else { importer.slice(w, 1, start, count, 1)? };
+        let sum = qoperators::plain(importer, node, "Conv", convolution::conv, vec![Some(part), Some(weights)])?;
+        let sum = importer.cast(sum, DType::I32)?;
+        total = Some(match total {
+            None => sum,
+            Some(total) => importer.add(total, sum)?,
+        });
+    }
+    let sums = total.ok_or_else(|| Decline::fallback("a product over no elements has no native form"))?;
+    let all = |name: &str, value: i64| Ok::<_, Decline>(node.ints(name)?.is_none_or(|v| v.iter().all(|&v| v == value)));
+    if node.int_or("group", 1)? == 1 && all("strides", 1)? && all("pads", 0)? {
+        dynamic::convolved(importer, node, sums);
+    }
+    let why =
+        "exact in f32: of convolutions whose scale is found when running, only those of single pixels have 8 bits";
+    importer.graph.reasons.insert(node.name.clone(), why.into());
+    one(sums)
 }
 
 /// QLinearMatMul: `a`, its scale and zero point, the same of `b`, scale and zero point of the result.

@@ -1,6 +1,7 @@
 //! Single ONNX nodes, compiled and run, against their formulas in f64.
 
 mod attention;
+mod dynamic;
 mod norms;
 mod quantized;
 mod recurrent;

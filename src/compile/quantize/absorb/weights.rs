@@ -38,15 +38,16 @@ pub(super) fn recover(tensor: &Tensor) -> Option<Recovered> {
 }
 
 /// Weights of a product as it takes them.
-pub(super) struct Stored {
+#[derive(Clone)]
+pub(crate) struct Stored {
     /// Signed bytes.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// What is subtracted from each.
-    pub(super) zero: i32,
+    pub(crate) zero: i32,
 }
 
 /// Steps as signed bytes less one number for all, 0 where that is enough; `None` where they are too far apart.
-pub(super) fn stored(steps: &[i32]) -> Option<Stored> {
+pub(crate) fn stored(steps: &[i32]) -> Option<Stored> {
     let (least, greatest) = (steps.iter().copied().min()?, steps.iter().copied().max()?);
     let zero = if least < -128 { -128 - least } else { (127 - greatest).min(0) };
     let byte = |step: &i32| i8::try_from(step + zero).ok().map(|byte| byte as u8);
