@@ -67,6 +67,10 @@ impl Sights for PixelSight<'_> {
     fn count(&self) -> usize {
         self.runs.segments
     }
+
+    fn is_wide(&self) -> bool {
+        false
+    }
 }
 
 /// A convolution, ready to run in parts.
@@ -107,7 +111,7 @@ impl Conv<'_> {
         let job = Job {
             kernel,
             runs: Runs::new::<u8>(s, self.x.pitch(), QUAD),
-            layout: Layout::new(s, self.x.pitch(), self.x_zero),
+            layout: Layout::new(s, self.x.pitch(), self.x_zero, kernel),
             x: self.x.as_ptr(),
             x_zero: self.x_zero,
             w: self.w.as_ptr(),

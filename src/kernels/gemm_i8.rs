@@ -51,7 +51,16 @@ pub struct GemmKernel {
     tall: usize,
     /// Micro-kernels for one panel and for two, of the last of which only the first half is there; or none.
     half: &'static [tile::Tiles],
+    /// How whole patches are widened for the micro-kernels; none where they read bytes.
+    pub(crate) widen: Option<WidenFn>,
 }
+
+/// Widens some bytes, in whole quads, to twice as many bytes of the kernel's own format, in which what is no 0 adds up as
+/// before. Bytes may end where the result does.
+///
+/// # Safety
+/// They are valid for reading, the result for writing. The processor has the kernel's instruction set.
+pub(crate) type WidenFn = unsafe fn(from: *const u8, to: *mut u8, len: usize);
 
 impl core::fmt::Debug for GemmKernel {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -104,6 +113,10 @@ impl Sights for RowSight {
 
     fn count(&self) -> usize {
         1
+    }
+
+    fn is_wide(&self) -> bool {
+        false
     }
 }
 

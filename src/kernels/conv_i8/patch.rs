@@ -3,11 +3,14 @@
 use core::mem::MaybeUninit;
 
 use crate::conv_f32::Shape;
-use crate::gemm_i8::{QUAD, Sights};
+use crate::gemm_i8::{GemmKernel, QUAD, Sights, WidenFn};
 use crate::sight::{MAX_ROWS, Pointers, Prepared, Segment};
 
 /// Bytes of a patch at most: it stays in the first-level cache.
 const PATCH: usize = if cfg!(target_pointer_width = "64") { 16 * 1024 } else { 2 * 1024 };
+
+/// Bytes that there is room for: of widened elements as well where there are kernels that want them.
+const ROOM: usize = if cfg!(target_arch = "x86_64") { 2 * PATCH } else { PATCH };
 
 /// Rows of a kernel at most.
 const KERNEL_ROWS: usize = 16;
@@ -26,11 +29,14 @@ pub(super) struct Layout {
     row: usize,
     /// What the padding holds.
     padding: u8,
+    /// Widens a patch's rows, and what an element then takes; or none, and 1.
+    widen: Option<WidenFn>,
+    unit: usize,
 }
 
 impl Layout {
     /// Of an input whose pixels lie `pitch` apart; none where patches are too large, or would not save anything.
-    pub(super) fn new(shape: &Shape, pitch: usize, padding: u8) -> Option<Self> {
+    pub(super) fn new(shape: &Shape, pitch: usize, padding: u8, kernel: &GemmKernel) -> Option<Self> {
         let (v, h) = (&shape.vertical, &shape.horizontal);
         let depth = shape.channels / shape.groups;
         let step = depth.next_multiple_of(QUAD);
@@ -38,7 +44,8 @@ impl Layout {
         // Short rows of outputs make low tiles; a kernel of one element leaves pixels out.
         let pays = h.output > 3 && h.dilation == 1 && (v.kernel, h.kernel) != (1, 1);
         let fits = v.kernel <= KERNEL_ROWS && row.checked_mul(v.kernel)? <= PATCH;
-        (pays && fits).then_some(Self { shape: *shape, pitch, depth, step, row, padding })
+        let (widen, unit) = (kernel.widen, if kernel.widen.is_some() { 2 } else { 1 });
+        (pays && fits).then_some(Self { shape: *shape, pitch, depth, step, row, padding, widen, unit })
     }
 
     /// Copies row `y` of the input that begins at `x`, or padding.
@@ -46,7 +53,7 @@ impl Layout {
     /// # Safety
     /// The input is there, and `to` has room for a row.
     unsafe fn copy(&self, x: *const u8, image: usize, y: isize, to: *mut u8) {
-        let Layout { shape, pitch, depth, step, row, padding } = *self;
+        let Layout { shape, pitch, depth, step, row, padding, .. } = *self;
         let (v, h) = (&shape.vertical, &shape.horizontal);
         let pixels = row / step;
         let (left, inside) = if (0..v.input as isize).contains(&y) {
@@ -93,7 +100,7 @@ pub(super) struct PatchSight<'a> {
     /// Tiles that are one pixel wider than others in the row, and the width of the others.
     wider: usize,
     width: usize,
-    patch: MaybeUninit<[u8; PATCH]>,
+    patch: MaybeUninit<[u8; ROOM]>,
 }
 
 impl<'a> PatchSight<'a> {
@@ -120,19 +127,27 @@ impl<'a> PatchSight<'a> {
     fn turn(&mut self, row: usize) {
         let (v, layout) = (&self.layout.shape.vertical, self.layout);
         let (image, top) = (row / v.output, v.first(row % v.output));
+        self.at = Some(row);
+        let row = layout.row * layout.unit;
         for tap in 0..v.kernel {
             let y = top + (tap * v.dilation) as isize;
             // Neighbouring rows go round.
             let slot = if v.dilation == 1 { y.rem_euclid(v.kernel as isize) as usize } else { tap };
             if self.held[slot] != Some((image, y)) {
                 self.held[slot] = Some((image, y));
-                // SAFETY: the patch has room for the kernel's rows.
-                unsafe { layout.copy(self.x, image, y, self.patch.as_mut_ptr().cast::<u8>().add(slot * layout.row)) };
+                // SAFETY: the patch has room for the kernel's rows; one that is widened is first copied to its own end.
+                unsafe {
+                    let to = self.patch.as_mut_ptr().cast::<u8>().add(slot * row);
+                    let bytes = to.add(row - layout.row);
+                    layout.copy(self.x, image, y, bytes);
+                    if let Some(widen) = layout.widen {
+                        widen(bytes, to, layout.row);
+                    }
+                }
             }
-            let len = layout.shape.horizontal.kernel * layout.step;
-            self.segments[tap] = Segment { len, offset: slot * layout.row, rows: &raw const self.rows };
+            let len = layout.shape.horizontal.kernel * layout.step * layout.unit;
+            self.segments[tap] = Segment { len, offset: slot * row, rows: &raw const self.rows };
         }
-        self.at = Some(row);
     }
 }
 
@@ -194,9 +209,10 @@ impl Sights for PatchSight<'_> {
         if self.at != Some(row / h.output) {
             self.turn(row / h.output);
         }
-        let first = self.patch.as_ptr().cast::<u8>().wrapping_add(row % h.output * h.stride * self.layout.step);
+        let pitch = h.stride * self.layout.step * self.layout.unit;
+        let first = self.patch.as_ptr().cast::<u8>().wrapping_add(row % h.output * pitch);
         for (i, x) in self.rows[..rows].iter_mut().enumerate() {
-            *x = first.wrapping_add(i * h.stride * self.layout.step);
+            *x = first.wrapping_add(i * pitch);
         }
     }
 
@@ -211,5 +227,9 @@ impl Sights for PatchSight<'_> {
 
     fn count(&self) -> usize {
         self.layout.shape.vertical.kernel
+    }
+
+    fn is_wide(&self) -> bool {
+        self.layout.widen.is_some()
     }
 }

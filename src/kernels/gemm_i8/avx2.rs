@@ -1,5 +1,7 @@
-//! AVX2. Its products of bytes saturate, so bytes and weights are widened to 16 bits: bytes once for some panels, weights
-//! as they are loaded.
+//! AVX2. Its products of bytes saturate, so bytes and weights are widened to 16 bits: bytes once for some panels, or for
+//! a whole patch, weights as they are loaded.
+
+mod quads;
 
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
@@ -8,16 +10,19 @@ use super::tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL, QUAD, ymm};
 use crate::Isa;
 use crate::requantize::Requantize;
-use crate::sight::Segment;
+use crate::sight::{MAX_ROWS, Pointers, Segment};
 
 /// Elements of a row that are widened at once.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 
-/// Elements that are widened with one instruction.
-const CHUNK: usize = 16;
+/// Bytes from a widened row to the next: no power of two, lest loads seem to wait for stores to other rows.
+const PITCH: usize = 2 * BLOCK + 64;
 
-/// `M` rows of widened elements: of each quad the first and the third, then the second and the fourth.
-type Wide<const M: usize> = [[i16; BLOCK]; M];
+/// Bytes of a widened quad: its first and third element, then its second and fourth, of 16 bits each.
+const WIDE_QUAD: usize = 2 * QUAD;
+
+/// Rows of a tile at most.
+const ROWS: usize = 6;
 
 /// Columns of a vector.
 const LANES: usize = PANEL / 2;
@@ -25,43 +30,49 @@ const LANES: usize = PANEL / 2;
 /// Sums of `M` rows and a panel.
 type Sums<const M: usize> = [[__m256i; 2]; M];
 
-/// `M` rows by `NP` panels: see [`TileFn`].
+/// `M` rows by some panels: see [`TileFn`].
 #[target_feature(enable = "avx2")]
-unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
-    const { assert!(M * NP * PANEL <= MAX_SUMS) };
-    let mut wide = MaybeUninit::<Wide<M>>::uninit();
-    let wide = wide.as_mut_ptr().cast::<i16>();
+unsafe fn run<const M: usize>(t: &Tile<'_>, w: *const i8, column: usize, panels: usize) {
+    const { assert!(M <= ROWS && ROWS <= MAX_ROWS && ROWS * PANELS * PANEL <= MAX_SUMS) };
+    let mut wide = MaybeUninit::<[[u8; PITCH]; M]>::uninit();
+    let wide = wide.as_mut_ptr().cast::<u8>();
+    let first = wide.cast_const();
     let mut room = MaybeUninit::<[i32; MAX_SUMS]>::uninit();
     let sums = if t.after.is_null() { room.as_mut_ptr().cast() } else { t.after };
     let mut reader = Reader { segments: t.segments, left: t.count, done: 0 };
-    let (mut w, mut is_first) = (w, true);
+    let (mut w, mut from) = (w, t.before);
     // SAFETY: as the caller promises; there is room for a block of the tile's rows, and for its sums.
     unsafe {
-        let ends = Ends::new(&t.store.how.requantize);
         loop {
-            let quads = reader.read::<M>(wide);
-            let is_last = reader.left == 0;
-            for j in 0..NP {
+            let mut x = Block { segments: t.segments, count: t.count, pitch: 0 };
+            let mut block = Segment { len: 0, offset: 0, rows: (&raw const first).cast::<Pointers<u8>>() };
+            if !t.is_wide {
+                block.len = read(&mut reader, wide, M);
+                x = Block { segments: &raw const block, count: 1, pitch: PITCH };
+            } else if M > 1 {
+                let rows = (*t.segments).rows.cast::<[*const u8; 2]>().read();
+                x.pitch = rows[1] as usize - rows[0] as usize;
+            }
+            let is_last = t.is_wide || reader.left == 0;
+            for j in 0..panels {
                 let (column, sums) = (column + j * PANEL, sums.add(j * PANEL));
-                let mut panel: Sums<M> = [[_mm256_setzero_si256(); 2]; M];
-                unrolled!(i < M => {
-                    panel[i] = if is_first {
-                        ymm::begin(t, column, i, i * NP + j)
-                    } else {
-                        let sums = sums.add(i * NP * PANEL);
-                        [_mm256_loadu_si256(sums.cast()), _mm256_loadu_si256(sums.add(LANES).cast())]
-                    };
-                });
+                let mut panel = begin::<M>(t, column, from, [j, panels]);
                 if column + LANES < t.store.cols {
-                    multiply::<M, 2>(&mut panel, wide, quads, w.wrapping_add(j * t.panel));
+                    multiply::<M, 2>(&mut panel, &x, w.wrapping_add(j * t.panel));
                 } else {
-                    multiply::<M, 1>(&mut panel, wide, quads, w.wrapping_add(j * t.panel));
+                    multiply::<M, 1>(&mut panel, &x, w.wrapping_add(j * t.panel));
                 }
-                if is_last && t.after.is_null() && t.store.residual.is_null() {
-                    store(&t.store, &ends, column, &panel);
+                if is_last && t.after.is_null() {
+                    if t.store.residual.is_null() {
+                        store(&t.store, column, &panel);
+                    } else {
+                        // A copy, so that the others stay in registers.
+                        let sums = panel;
+                        ymm::store(&t.store, column, (&raw const sums).cast(), M, 1);
+                    }
                 } else {
                     unrolled!(i < M => {
-                        let sums = sums.add(i * NP * PANEL);
+                        let sums = sums.add(i * panels * PANEL);
                         _mm256_storeu_si256(sums.cast(), panel[i][0]);
                         _mm256_storeu_si256(sums.add(LANES).cast(), panel[i][1]);
                     });
@@ -70,73 +81,64 @@ unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, colum
             if is_last {
                 break;
             }
-            (w, is_first) = (w.wrapping_add(quads * PANEL * QUAD), false);
-        }
-        if t.after.is_null() && !t.store.residual.is_null() {
-            ymm::store(&t.store, column, sums, M, NP);
+            (w, from) = (w.wrapping_add(block.len / WIDE_QUAD * PANEL * QUAD), sums.cast_const());
         }
     }
 }
 
-/// Adds the products of a block of each row with the weights of `H` halves of a panel.
+/// What the sums of panel `j` begin with: those at `from`, where there are some of all panels, or bias and offset.
 #[inline(always)]
-unsafe fn multiply<const M: usize, const H: usize>(sums: &mut Sums<M>, x: *const i16, quads: usize, w: *const i8) {
-    // SAFETY: rows of the block have so many quads, and so has the panel.
+unsafe fn begin<const M: usize>(t: &Tile<'_>, column: usize, from: *const i32, [j, panels]: [usize; 2]) -> Sums<M> {
+    // SAFETY: there are sums for the tile's rows, a bias for its panels and an offset for its rows, where not null.
     unsafe {
-        let mut halves = [[_mm256_setzero_si256(); H]; M];
-        unrolled!(i < M => {
-            halves[i].copy_from_slice(&sums[i][..H]);
-        });
-        for q in 0..quads {
-            let mut weights = [[_mm256_setzero_si256(); 2]; H];
-            for (h, weights) in weights.iter_mut().enumerate() {
-                let w = _mm256_loadu_si256(w.add((q * PANEL + h * LANES) * QUAD).cast());
-                *weights = [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)), _mm256_srai_epi16::<8>(w)];
-            }
+        let bias = t.store.bias.add(column);
+        let mut sums = [[_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(LANES).cast())]; M];
+        if !from.is_null() {
             unrolled!(i < M => {
-                let x = x.add(i * BLOCK + q * QUAD).cast::<i32>();
-                let (even, odd) = (_mm256_set1_epi32(x.read_unaligned()), _mm256_set1_epi32(x.add(1).read_unaligned()));
-                for (sum, w) in halves[i].iter_mut().zip(weights) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(even, w[0]));
-                }
-                for (sum, w) in halves[i].iter_mut().zip(weights) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(odd, w[1]));
-                }
+                let from = from.add((i * panels + j) * PANEL);
+                sums[i] = [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(LANES).cast())];
+            });
+        } else if !t.offsets.is_null() {
+            unrolled!(i < M => {
+                let offset = _mm256_set1_epi32(t.offsets.add(i).read());
+                sums[i] = [_mm256_add_epi32(sums[i][0], offset), _mm256_add_epi32(sums[i][1], offset)];
             });
         }
-        unrolled!(i < M => {
-            sums[i][..H].copy_from_slice(&halves[i]);
-        });
+        sums
     }
 }
 
-/// Zero point and bounds of a result.
-struct Ends {
-    zero: __m256i,
-    low: __m256i,
-    high: __m256i,
+/// Widened elements.
+struct Block {
+    /// Stretches of the first row.
+    segments: *const Segment<u8>,
+    count: usize,
+    /// Bytes from a row to the next.
+    pitch: usize,
 }
 
-impl Ends {
-    #[inline(always)]
-    unsafe fn new(r: &Requantize) -> Self {
-        // SAFETY: the processor has AVX2, as the caller promises.
+/// Adds the products of each row with the weights of `H` halves of a panel.
+#[inline(always)]
+unsafe fn multiply<const M: usize, const H: usize>(sums: &mut Sums<M>, x: &Block, w: *const i8) {
+    let mut w = w;
+    for s in 0..x.count {
+        // SAFETY: the panel has weights for all quads of the block, which has so many rows.
         unsafe {
-            Self {
-                zero: _mm256_set1_epi16(i16::from(r.zero)),
-                low: _mm256_set1_epi8(r.low as i8),
-                high: _mm256_set1_epi8(r.high as i8),
+            let segment = &*x.segments.add(s);
+            let at = segment.rows.cast::<*const u8>().read().wrapping_add(segment.offset);
+            if segment.len > 0 {
+                quads::multiply::<M, H>(sums, [at, at.wrapping_add(segment.len)], x.pitch, w);
             }
+            w = w.wrapping_add(segment.len / WIDE_QUAD * PANEL * QUAD);
         }
     }
 }
 
 /// Stores the sums of a panel, which have no residual.
 #[inline(always)]
-unsafe fn store<const M: usize>(s: &Store<'_>, ends: &Ends, column: usize, sums: &Sums<M>) {
+unsafe fn store<const M: usize>(s: &Store<'_>, column: usize, sums: &Sums<M>) {
     // SAFETY: multipliers are there for whole panels, rows for the columns below `cols`.
     unsafe {
-        let &Ends { zero, low, high } = ends;
         let (cols, y, y_pitch) = (s.cols - column, s.y.add(column), s.how.y_pitch);
         let m = s.multiplier.add(column);
         let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
@@ -144,24 +146,43 @@ unsafe fn store<const M: usize>(s: &Store<'_>, ends: &Ends, column: usize, sums:
         unrolled!(i < M => {
             let first = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][0]), m[0]));
             let second = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][1]), m[1]));
-            words[i] = _mm256_adds_epi16(_mm256_packs_epi32(first, second), zero);
+            words[i] = _mm256_packs_epi32(first, second);
         });
+        let Requantize { zero, low, high } = s.how.requantize;
+        if !s.how.is_whole {
+            let zero = _mm256_set1_epi16(i16::from(zero));
+            unrolled!(i < M => {
+                words[i] = _mm256_adds_epi16(words[i], zero);
+            });
+        }
+        // Pairs of rows; the last one may have no other beside it.
         let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        let mut bytes = [_mm256_setzero_si256(); M];
         unrolled!(g < M.div_ceil(2) => {
-            let i = 2 * g;
-            // The last row may have no other beside it.
-            let rows = _mm256_packus_epi16(words[i], words[(i + 1).min(M - 1)]);
-            let rows = _mm256_permutevar8x32_epi32(rows, order);
-            let rows = _mm256_min_epu8(_mm256_max_epu8(rows, low), high);
-            ymm::write(y.add(i * y_pitch), _mm256_castsi256_si128(rows), cols.min(PANEL));
-            if i + 1 < M {
-                ymm::write(y.add((i + 1) * y_pitch), _mm256_extracti128_si256::<1>(rows), cols.min(PANEL));
+            let pair = _mm256_packus_epi16(words[2 * g], words[(2 * g + 1).min(M - 1)]);
+            bytes[g] = _mm256_permutevar8x32_epi32(pair, order);
+        });
+        if !s.how.is_whole {
+            let [low, high] = [low, high].map(|bound| _mm256_set1_epi8(bound as i8));
+            unrolled!(g < M.div_ceil(2) => {
+                bytes[g] = _mm256_min_epu8(_mm256_max_epu8(bytes[g], low), high);
+            });
+        }
+        if cols < PANEL {
+            // A copy, so that the others stay in registers.
+            let bytes = bytes;
+            return ymm::write_rows((&raw const bytes).cast(), y, y_pitch, M, cols);
+        }
+        unrolled!(g < M.div_ceil(2) => {
+            _mm_storeu_si128(y.add(2 * g * y_pitch).cast(), _mm256_castsi256_si128(bytes[g]));
+            if 2 * g + 1 < M {
+                _mm_storeu_si128(y.add((2 * g + 1) * y_pitch).cast(), _mm256_extracti128_si256::<1>(bytes[g]));
             }
         });
     }
 }
 
-/// Widens segments.
+/// What is left to be widened.
 struct Reader {
     segments: *const Segment<u8>,
     /// Segments from there on.
@@ -170,50 +191,55 @@ struct Reader {
     done: usize,
 }
 
-impl Reader {
-    /// Widens as much as a block has room for, the ends of segments being filled with zeros to whole quads; returns the
-    /// number of quads.
-    ///
-    /// # Safety
-    /// Segments are valid for `M` rows, and `to` for [`Wide`].
-    #[inline(always)]
-    unsafe fn read<const M: usize>(&mut self, to: *mut i16) -> usize {
-        let mut at = 0;
-        while self.left > 0 && at < BLOCK {
-            // SAFETY: as the caller promises; what is written ends with the block, whose length is a multiple of quads.
-            unsafe {
-                let segment = *self.segments;
-                let len = (segment.len - self.done).min(BLOCK - at);
-                for i in 0..M {
-                    widen((*segment.rows)[i].add(segment.offset + self.done), to.add(i * BLOCK + at), len);
-                }
-                at += len.next_multiple_of(QUAD);
-                self.done += len;
-                if self.done == segment.len {
-                    (self.segments, self.left, self.done) = (self.segments.add(1), self.left - 1, 0);
-                }
-            }
-        }
-        at / QUAD
-    }
-}
-
-/// Widens elements, and zeros up to whole quads; see [`Wide`].
+/// Widens as much of some rows as a block has room for, the ends of segments being filled with zeros to whole quads;
+/// returns the number of bytes of each row.
 ///
 /// # Safety
-/// So many elements are valid for reading, and whole quads for writing.
-#[inline(always)]
-unsafe fn widen(from: *const u8, to: *mut i16, len: usize) {
+/// Segments are valid for the rows, and `to` for as many times [`PITCH`] bytes.
+#[target_feature(enable = "avx2")]
+unsafe fn read(reader: &mut Reader, to: *mut u8, rows: usize) -> usize {
+    let mut at = 0;
+    while reader.left > 0 && at < BLOCK {
+        // SAFETY: as the caller promises; what is written ends with the block, whose length is a multiple of quads.
+        unsafe {
+            let segment = &*reader.segments;
+            let len = (segment.len - reader.done).min(BLOCK - at);
+            for i in 0..rows {
+                let from = segment.rows.cast::<*const u8>().add(i).read().add(segment.offset + reader.done);
+                widen(from, to.add(i * PITCH + 2 * at), len);
+            }
+            at += len.next_multiple_of(QUAD);
+            reader.done += len;
+            if reader.done == segment.len {
+                *reader = Reader { segments: reader.segments.add(1), left: reader.left - 1, done: 0 };
+            }
+        }
+    }
+    2 * at
+}
+
+/// Widens elements, and zeros up to whole quads; what is read may end where `to` does.
+///
+/// # Safety
+/// So many elements are valid for reading, and whole quads for writing twice as many bytes.
+#[target_feature(enable = "avx2")]
+unsafe fn widen(from: *const u8, to: *mut u8, len: usize) {
     let mut k = 0;
     // SAFETY: as the caller promises.
     unsafe {
-        let low_bytes = _mm_set1_epi16(0xff);
-        while k + CHUNK <= len {
-            let x = _mm_loadu_si128(from.add(k).cast());
-            let (even, odd) = (_mm_and_si128(x, low_bytes), _mm_srli_epi16::<8>(x));
-            _mm_storeu_si128(to.add(k).cast(), _mm_unpacklo_epi32(even, odd));
-            _mm_storeu_si128(to.add(k + CHUNK / 2).cast(), _mm_unpackhi_epi32(even, odd));
-            k += CHUNK;
+        let order = _mm256_setr_epi8(
+            0, -1, 2, -1, 1, -1, 3, -1, 4, -1, 6, -1, 5, -1, 7, -1, // of each half
+            8, -1, 10, -1, 9, -1, 11, -1, 12, -1, 14, -1, 13, -1, 15, -1,
+        );
+        while k + 16 <= len {
+            let x = _mm256_broadcastsi128_si256(_mm_loadu_si128(from.add(k).cast()));
+            _mm256_storeu_si256(to.add(2 * k).cast(), _mm256_shuffle_epi8(x, order));
+            k += 16;
+        }
+        if k + 8 <= len {
+            let x = _mm_shuffle_epi8(_mm_loadl_epi64(from.add(k).cast()), _mm256_castsi256_si128(order));
+            _mm_storeu_si128(to.add(2 * k).cast(), x);
+            k += 8;
         }
         while k < len {
             let quad = if k + QUAD <= len {
@@ -222,23 +248,27 @@ unsafe fn widen(from: *const u8, to: *mut i16, len: usize) {
                 super::tile::tail_quad(from.add(k), len - k)
             } as u32;
             let pairs = [quad & 0x00ff_00ff, quad >> 8 & 0x00ff_00ff];
-            to.add(k).cast::<[u32; 2]>().write_unaligned(pairs);
+            to.add(2 * k).cast::<[u32; 2]>().write_unaligned(pairs);
             k += QUAD;
         }
     }
 }
 
+/// Panels of a tile at most.
+const PANELS: usize = 4;
+
 macro_rules! by_rows {
-    ($panels:literal: $($m:literal)*) => {
-        Tiles { panels: $panels, by_rows: &[$(run::<$m, $panels> as TileFn),*] }
+    ($panels:expr) => {
+        Tiles { panels: $panels, by_rows: &[run::<1> as TileFn, run::<2>, run::<3>, run::<4>, run::<5>, run::<6>] }
     };
 }
 
-/// 5×16, one panel after another, four of them for bytes widened once.
+/// 6×16, one panel after another, four of them for bytes widened once.
 pub static KERNEL: GemmKernel = GemmKernel {
-    name: "gemm_i8_5x16__avx2",
+    name: "gemm_i8_6x16__avx2",
     isa: Isa::Avx2,
-    tiles: &[by_rows!(4: 1 2 3 4 5), by_rows!(2: 1 2 3 4 5), by_rows!(1: 1 2 3 4 5)],
+    tiles: &[by_rows!(PANELS), by_rows!(2), by_rows!(1)],
     tall: 0,
     half: &[],
+    widen: Some(widen),
 };

@@ -12,7 +12,7 @@ use crate::requantize::Requantize;
 /// The sums stay in registers as long as nothing takes an address among them or indexes them in a loop that is not
 /// unrolled: loops over them here are short and without branches, what is more goes through memory.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn run<const M: usize, const NP: usize, const HALF: bool>(t: &Tile<'_>, w: *const i8, column: usize) {
+unsafe fn run<const M: usize, const NP: usize, const HALF: bool>(t: &Tile<'_>, w: *const i8, column: usize, _: usize) {
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); NP]; M];
@@ -357,4 +357,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     ],
     tall: 1,
     half: &[by_rows!(2 true: 1 2 3 4 5 6 7 8 9 10 11 12), by_rows!(1 true: 1 2 3 4 5 6 7 8 9 10 11 12)],
+    widen: None,
 };

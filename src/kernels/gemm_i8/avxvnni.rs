@@ -18,7 +18,7 @@ impl Dot for Vex {
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
-unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
+unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize, _: usize) {
     // SAFETY: as the caller promises.
     unsafe { ymm::run::<Vex, M, NP>(t, w, column) }
 }
@@ -36,6 +36,7 @@ pub static KERNEL: GemmKernel = GemmKernel {
     tiles: &[by_rows!(run 4: 1), by_rows!(run 2: 1 2 3), by_rows!(run 1: 1 2 3 4 5 6)],
     tall: 2,
     half: &[],
+    widen: None,
 };
 
 /// The same with the encoding of AVX-512, for processors that have only that.
@@ -54,7 +55,7 @@ pub(super) mod evex {
     }
 
     #[target_feature(enable = "avx2,avx512vl,avx512vnni")]
-    unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
+    unsafe fn run<const M: usize, const NP: usize>(t: &Tile<'_>, w: *const i8, column: usize, _: usize) {
         // SAFETY: as the caller promises.
         unsafe { ymm::run::<Evex, M, NP>(t, w, column) }
     }
@@ -65,5 +66,6 @@ pub(super) mod evex {
         tiles: &[by_rows!(run 4: 1), by_rows!(run 2: 1 2 3), by_rows!(run 1: 1 2 3 4 5 6)],
         tall: 2,
         half: &[],
+        widen: None,
     };
 }

@@ -43,6 +43,9 @@ pub(crate) trait Sights {
     fn segments(&self) -> *const Segment<u8>;
     /// Segments of a whole sum.
     fn count(&self) -> usize;
+    /// Whether elements were widened as the kernel wants, so that what is prepared counts bytes. All is then prepared at
+    /// once, and rows of a tile lie as far apart from each other.
+    fn is_wide(&self) -> bool;
 }
 
 impl GemmKernel {
@@ -86,6 +89,7 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
         let mut tile = Tile {
             segments: sight.segments(),
             count: 0,
+            is_wide: sight.is_wide(),
             panel: panel_len,
             before: core::ptr::null(),
             after: core::ptr::null_mut(),
@@ -138,9 +142,9 @@ unsafe fn run_tiles<S: Sights>(
             // SAFETY: the panels are those of the product, and prepared segments are valid.
             unsafe {
                 if whole {
-                    run(tile, w, column);
+                    run(tile, w, column, group.panels);
                 } else {
-                    run_in_stretches(run, w, column, tile, sight);
+                    run_in_stretches((run, group.panels), w, column, tile, sight);
                 }
             }
             panel += group.panels;
@@ -154,7 +158,7 @@ unsafe fn run_tiles<S: Sights>(
 /// As [`run_part`].
 #[cold]
 unsafe fn run_in_stretches<S: Sights>(
-    run: TileFn,
+    (run, panels): (TileFn, usize),
     mut w: *const i8,
     column: usize,
     tile: &mut Tile<'_>,
@@ -171,13 +175,13 @@ unsafe fn run_in_stretches<S: Sights>(
                 break;
             }
             tile.after = sums;
-            run(tile, w, column);
+            run(tile, w, column, panels);
             tile.before = sums;
             w = w.add(quads(tile) * PANEL * QUAD);
             prepared = sight.prepare(prepared.end);
         }
         tile.after = core::ptr::null_mut();
-        run(tile, w, column);
+        run(tile, w, column, panels);
     }
     tile.before = core::ptr::null();
 }

@@ -5,7 +5,7 @@ use super::{GemmKernel, PANEL, QUAD};
 use crate::Isa;
 
 /// One row by one panel.
-unsafe fn run(t: &Tile<'_>, w: *const i8, column: usize) {
+unsafe fn run(t: &Tile<'_>, w: *const i8, column: usize, _: usize) {
     let mut sums = [0i32; PANEL];
     // SAFETY: segments, weights and sums are valid as the caller promises.
     unsafe {
@@ -70,4 +70,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     tiles: &[Tiles { panels: 1, by_rows: &[run as TileFn] }],
     tall: 0,
     half: &[],
+    widen: None,
 };

@@ -61,6 +61,7 @@ impl GemmKernel {
         let mut tile = Tile {
             segments: core::ptr::null(),
             count: 0,
+            is_wide: false,
             panel,
             before: core::ptr::null(),
             after: sums,
@@ -86,7 +87,7 @@ impl GemmKernel {
                         // SAFETY: rows and panels are the part's; a tile writes its sums, of which there is room for as
                         // many, row by row.
                         let sums = unsafe {
-                            (group.by_rows[rows - 1])(&tile, p.w.as_ptr().add(at * panel), at * PANEL);
+                            (group.by_rows[rows - 1])(&tile, p.w.as_ptr().add(at * panel), at * PANEL, group.panels);
                             core::slice::from_raw_parts(sums, rows * cols)
                         };
                         sums.chunks_exact(cols).enumerate().for_each(|(i, sums)| take(row + i, at * PANEL, sums));

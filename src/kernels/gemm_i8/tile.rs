@@ -15,6 +15,9 @@ pub(crate) struct Tile<'a> {
     /// `count` stretches, whose weights follow one another, each beginning with a quad.
     pub(crate) segments: *const Segment<u8>,
     pub(crate) count: usize,
+    /// Whether elements were widened by the kernel's [`WidenFn`](super::WidenFn): lengths and offsets count bytes, and
+    /// rows lie as far apart from each other.
+    pub(crate) is_wide: bool,
     /// Bytes from one panel to the next.
     pub(crate) panel: usize,
     /// Sums of stretches that were worked off before; null at the beginning, when they are bias and offset.
@@ -100,14 +103,14 @@ impl<'a> Store<'a> {
 }
 
 /// A micro-kernel for a fixed number of rows and panels: of a tile, the weights of the first quad of the sum in its first
-/// panel, and its first column.
+/// panel, its first column, and the number of its panels.
 ///
 /// # Safety
 /// Each segment's rows are valid for reading its `len` elements; the weights of each panel are valid for 64 bytes at
 /// every quad of the sum; `before` and `after`, where not null, for rows · panels · 16 elements, `offsets` for the rows;
 /// and what `store` addresses for the tile's rows and those of its columns that are below `cols` (bias and multiplier for
 /// whole panels), nothing else touching those elements of y meanwhile. The processor has the kernel's instruction set.
-pub(crate) type TileFn = unsafe fn(&Tile<'_>, *const i8, usize);
+pub(crate) type TileFn = unsafe fn(&Tile<'_>, *const i8, usize, usize);
 
 /// The micro-kernels of an instruction set for so many panels, by number of rows.
 pub(crate) struct Tiles {

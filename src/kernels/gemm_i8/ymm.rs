@@ -116,6 +116,7 @@ pub(super) unsafe fn begin(t: &Tile<'_>, column: usize, row: usize, at: usize) -
 /// # Safety
 /// As [`super::tile::TileFn`].
 #[target_feature(enable = "avx2")]
+#[inline(never)]
 pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
     let how = s.how;
     // SAFETY: multipliers of the tile's panels are there, and its rows and columns below `cols`; past those nothing is
@@ -152,12 +153,15 @@ pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows:
 unsafe fn load(from: *const u8, count: usize) -> __m128i {
     // SAFETY: so many bytes are there.
     unsafe {
-        if count == PANEL {
-            return _mm_loadu_si128(from.cast());
+        match count {
+            PANEL => _mm_loadu_si128(from.cast()),
+            LANES => _mm_loadl_epi64(from.cast()),
+            _ => {
+                let mut bytes = [0u8; PANEL];
+                core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count);
+                _mm_loadu_si128(bytes.as_ptr().cast())
+            }
         }
-        let mut bytes = [0u8; PANEL];
-        core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count);
-        _mm_loadu_si128(bytes.as_ptr().cast())
     }
 }
 
@@ -166,15 +170,31 @@ unsafe fn load(from: *const u8, count: usize) -> __m128i {
 /// # Safety
 /// There is room for them.
 #[inline(always)]
-pub(super) unsafe fn write(to: *mut u8, y: __m128i, count: usize) {
+unsafe fn write(to: *mut u8, y: __m128i, count: usize) {
     // SAFETY: there is room for so many bytes.
     unsafe {
-        if count == PANEL {
-            return _mm_storeu_si128(to.cast(), y);
+        match count {
+            PANEL => _mm_storeu_si128(to.cast(), y),
+            LANES => _mm_storel_epi64(to.cast(), y),
+            _ => {
+                let mut bytes = [0u8; PANEL];
+                _mm_storeu_si128(bytes.as_mut_ptr().cast(), y);
+                core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
+            }
         }
-        let mut bytes = [0u8; PANEL];
-        _mm_storeu_si128(bytes.as_mut_ptr().cast(), y);
-        core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
+    }
+}
+
+/// Writes the first `count` bytes of rows of a panel, which lie one after another.
+///
+/// # Safety
+/// They are there, and there is room for them.
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+pub(super) unsafe fn write_rows(rows: *const __m128i, y: *mut u8, pitch: usize, count: usize, cols: usize) {
+    for i in 0..count {
+        // SAFETY: as the caller promises.
+        unsafe { write(y.add(i * pitch), _mm_loadu_si128(rows.add(i)), cols) };
     }
 }
 
