@@ -93,6 +93,10 @@ pub(super) struct PatchSight<'a> {
     pub(super) x: *const u8,
     /// The row of outputs, those of all images being counted, that the patch belongs to.
     at: Option<usize>,
+    /// The pixel that is placed next, its row of outputs and its column: divisions take as long as a small tile.
+    next: usize,
+    line: usize,
+    column: usize,
     /// Input rows that the patch holds, those of all images being counted and those in the padding apart.
     held: [Option<(usize, isize)>; KERNEL_ROWS],
     rows: Pointers<u8>,
@@ -109,6 +113,9 @@ impl<'a> PatchSight<'a> {
             layout,
             x: core::ptr::null(),
             at: None,
+            next: 0,
+            line: 0,
+            column: 0,
             held: [None; KERNEL_ROWS],
             rows: [core::ptr::null(); MAX_ROWS],
             segments: [Segment::EMPTY; KERNEL_ROWS],
@@ -123,11 +130,19 @@ impl<'a> PatchSight<'a> {
         (self.x, self.at, self.held) = (x, None, [None; KERNEL_ROWS]);
     }
 
-    /// Makes the patch that of a row of outputs. Rows that it holds already stay.
-    fn turn(&mut self, row: usize) {
+    /// Finds the row of outputs that a pixel belongs to.
+    fn find(&mut self, pixel: usize) {
+        if pixel != self.next {
+            let output = self.layout.shape.horizontal.output;
+            (self.next, self.line, self.column) = (pixel, pixel / output, pixel % output);
+        }
+    }
+
+    /// Makes the patch that of the next pixel's row of outputs. Rows that it holds already stay.
+    fn turn(&mut self) {
         let (v, layout) = (&self.layout.shape.vertical, self.layout);
-        let (image, top) = (row / v.output, v.first(row % v.output));
-        self.at = Some(row);
+        let (image, top) = (self.line / v.output, v.first(self.line % v.output));
+        self.at = Some(self.line);
         let row = layout.row * layout.unit;
         for tap in 0..v.kernel {
             let y = top + (tap * v.dilation) as isize;
@@ -192,10 +207,9 @@ unsafe fn widen(pixels: usize, quad: impl Fn(usize) -> u32, to: *mut u8) {
 
 impl Sights for PatchSight<'_> {
     fn tile(&mut self, row: usize, high: usize, left: usize) -> usize {
-        let output = self.layout.shape.horizontal.output;
-        let column = row % output;
-        if column == 0 || self.at != Some(row / output) {
-            let of_row = (output - column).min(left);
+        self.find(row);
+        if self.column == 0 || self.at != Some(self.line) {
+            let of_row = (self.layout.shape.horizontal.output - self.column).min(left);
             let tiles = of_row.div_ceil(high);
             (self.width, self.wider) = (of_row / tiles, of_row % tiles);
         }
@@ -205,14 +219,19 @@ impl Sights for PatchSight<'_> {
     }
 
     fn place(&mut self, row: usize, rows: usize) {
-        let h = &self.layout.shape.horizontal;
-        if self.at != Some(row / h.output) {
-            self.turn(row / h.output);
+        self.find(row);
+        if self.at != Some(self.line) {
+            self.turn();
         }
+        let h = &self.layout.shape.horizontal;
         let pitch = h.stride * self.layout.step * self.layout.unit;
-        let first = self.patch.as_ptr().cast::<u8>().wrapping_add(row % h.output * pitch);
+        let first = self.patch.as_ptr().cast::<u8>().wrapping_add(self.column * pitch);
         for (i, x) in self.rows[..rows].iter_mut().enumerate() {
             *x = first.wrapping_add(i * pitch);
+        }
+        (self.next, self.column) = (row + rows, self.column + rows);
+        if self.column == h.output {
+            (self.line, self.column) = (self.line + 1, 0);
         }
     }
 

@@ -7,7 +7,8 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
-use super::{GemmKernel, PANEL, QUAD, ymm};
+use super::ymm::{self, Added};
+use super::{GemmKernel, PANEL, QUAD};
 use crate::Isa;
 use crate::requantize::Requantize;
 use crate::sight::{MAX_ROWS, Pointers, Segment};
@@ -33,55 +34,91 @@ type Sums<const M: usize> = [[__m256i; 2]; M];
 /// `M` rows by some panels: see [`TileFn`].
 #[target_feature(enable = "avx2")]
 unsafe fn run<const M: usize>(t: &Tile<'_>, w: *const i8, column: usize, panels: usize) {
-    const { assert!(M <= ROWS && ROWS <= MAX_ROWS && ROWS * PANELS * PANEL <= MAX_SUMS) };
-    let mut wide = MaybeUninit::<[[u8; PITCH]; M]>::uninit();
+    // SAFETY: as the caller promises; a patch has so many rows, as far apart from each other.
+    unsafe {
+        if !t.is_wide {
+            return run_narrow(t, w, column, panels, (M, run_wide::<M>));
+        }
+        let mut x = Block { segments: t.segments, count: t.count, pitch: 0 };
+        if M > 1 {
+            let rows = (*t.segments).rows.cast::<[*const u8; 2]>().read();
+            x.pitch = rows[1] as usize - rows[0] as usize;
+        }
+        run_wide::<M>(t, &x, w, column, panels, [t.before.cast_mut(), t.after]);
+    }
+}
+
+/// Some rows of bytes by some panels, in blocks that `run` works off.
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+unsafe fn run_narrow(t: &Tile<'_>, w: *const i8, column: usize, panels: usize, (rows, run): (usize, BlockFn)) {
+    const { assert!(ROWS <= MAX_ROWS && ROWS * PANELS * PANEL <= MAX_SUMS) };
+    let mut wide = MaybeUninit::<[[u8; PITCH]; ROWS]>::uninit();
     let wide = wide.as_mut_ptr().cast::<u8>();
-    let first = wide.cast_const();
     let mut room = MaybeUninit::<[i32; MAX_SUMS]>::uninit();
     let sums = if t.after.is_null() { room.as_mut_ptr().cast() } else { t.after };
     let mut reader = Reader { segments: t.segments, left: t.count, done: 0 };
-    let (mut w, mut from) = (w, t.before);
+    let (mut w, mut from, first) = (w, t.before.cast_mut(), wide.cast_const());
     // SAFETY: as the caller promises; there is room for a block of the tile's rows, and for its sums.
     unsafe {
         loop {
-            let mut x = Block { segments: t.segments, count: t.count, pitch: 0 };
-            let mut block = Segment { len: 0, offset: 0, rows: (&raw const first).cast::<Pointers<u8>>() };
-            if !t.is_wide {
-                block.len = read(&mut reader, wide, M);
-                x = Block { segments: &raw const block, count: 1, pitch: PITCH };
-            } else if M > 1 {
-                let rows = (*t.segments).rows.cast::<[*const u8; 2]>().read();
-                x.pitch = rows[1] as usize - rows[0] as usize;
+            let len = read(&mut reader, wide, rows);
+            let block = Segment { len, offset: 0, rows: (&raw const first).cast::<Pointers<u8>>() };
+            let x = Block { segments: &raw const block, count: 1, pitch: PITCH };
+            if reader.left == 0 {
+                return run(t, &x, w, column, panels, [from, t.after]);
             }
-            let is_last = t.is_wide || reader.left == 0;
-            for j in 0..panels {
-                let (column, sums) = (column + j * PANEL, sums.add(j * PANEL));
-                let mut panel = begin::<M>(t, column, from, [j, panels]);
-                if column + LANES < t.store.cols {
-                    multiply::<M, 2>(&mut panel, &x, w.wrapping_add(j * t.panel));
-                } else {
-                    multiply::<M, 1>(&mut panel, &x, w.wrapping_add(j * t.panel));
-                }
-                if is_last && t.after.is_null() {
-                    if t.store.residual.is_null() {
-                        store(&t.store, column, &panel);
-                    } else {
-                        // A copy, so that the others stay in registers.
-                        let sums = panel;
-                        ymm::store(&t.store, column, (&raw const sums).cast(), M, 1);
-                    }
-                } else {
-                    unrolled!(i < M => {
-                        let sums = sums.add(i * panels * PANEL);
-                        _mm256_storeu_si256(sums.cast(), panel[i][0]);
-                        _mm256_storeu_si256(sums.add(LANES).cast(), panel[i][1]);
-                    });
-                }
+            run(t, &x, w, column, panels, [from, sums]);
+            (w, from) = (w.wrapping_add(len / WIDE_QUAD * PANEL * QUAD), sums);
+        }
+    }
+}
+
+/// Widened elements.
+struct Block {
+    /// Stretches of the first row.
+    segments: *const Segment<u8>,
+    count: usize,
+    /// Bytes from a row to the next.
+    pitch: usize,
+}
+
+/// [`run_wide`] for so many rows.
+type BlockFn = unsafe fn(&Tile<'_>, &Block, *const i8, usize, usize, [*mut i32; 2]);
+
+/// `M` rows of a block by some panels. Sums begin with those at the first address and go to the second; where it is null,
+/// with bias and offset, and to the output.
+///
+/// # Safety
+/// As [`TileFn`]; the block has so many rows, and addresses are valid for the tile's sums.
+#[target_feature(enable = "avx2")]
+unsafe fn run_wide<const M: usize>(
+    t: &Tile<'_>,
+    x: &Block,
+    w: *const i8,
+    column: usize,
+    panels: usize,
+    [from, to]: [*mut i32; 2],
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        for j in 0..panels {
+            let (column, w) = (column + j * PANEL, w.wrapping_add(j * t.panel));
+            let mut panel = begin::<M>(t, column, from, [j, panels]);
+            if column + LANES < t.store.cols {
+                multiply::<M, 2>(&mut panel, x, w);
+            } else {
+                multiply::<M, 1>(&mut panel, x, w);
             }
-            if is_last {
-                break;
+            if to.is_null() {
+                store(&t.store, column, &panel);
+            } else {
+                unrolled!(i < M => {
+                    let to = to.add((i * panels + j) * PANEL);
+                    _mm256_storeu_si256(to.cast(), panel[i][0]);
+                    _mm256_storeu_si256(to.add(LANES).cast(), panel[i][1]);
+                });
             }
-            (w, from) = (w.wrapping_add(block.len / WIDE_QUAD * PANEL * QUAD), sums.cast_const());
         }
     }
 }
@@ -108,15 +145,6 @@ unsafe fn begin<const M: usize>(t: &Tile<'_>, column: usize, from: *const i32, [
     }
 }
 
-/// Widened elements.
-struct Block {
-    /// Stretches of the first row.
-    segments: *const Segment<u8>,
-    count: usize,
-    /// Bytes from a row to the next.
-    pitch: usize,
-}
-
 /// Adds the products of each row with the weights of `H` halves of a panel.
 #[inline(always)]
 unsafe fn multiply<const M: usize, const H: usize>(sums: &mut Sums<M>, x: &Block, w: *const i8) {
@@ -134,20 +162,45 @@ unsafe fn multiply<const M: usize, const H: usize>(sums: &mut Sums<M>, x: &Block
     }
 }
 
-/// Stores the sums of a panel, which have no residual.
+/// The rounded sums of a panel, and of a residual if `RESIDUAL`, before which sums are rounded if `ROUNDED`.
+#[inline(always)]
+unsafe fn round<const M: usize, const RESIDUAL: bool, const ROUNDED: bool>(
+    s: &Store<'_>,
+    column: usize,
+    sums: &Sums<M>,
+) -> [__m256i; M] {
+    // SAFETY: multipliers are there for whole panels, residuals for the columns below `cols`.
+    unsafe {
+        let (cols, r, pitch) = ((s.cols - column).min(PANEL), s.residual.wrapping_add(column), s.how.residual_pitch);
+        let m = s.multiplier.add(column);
+        let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
+        let added = Added::new(s.how);
+        let mut words = [_mm256_setzero_si256(); M];
+        unrolled!(i < M => {
+            let mut first = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][0]), m[0]);
+            let mut second = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][1]), m[1]);
+            if RESIDUAL {
+                let r = ymm::load(r.add(i * pitch), cols);
+                first = added.to::<ROUNDED>(first, r);
+                second = added.to::<ROUNDED>(second, _mm_unpackhi_epi64(r, r));
+            }
+            words[i] = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+        });
+        words
+    }
+}
+
+/// Stores the sums of a panel.
 #[inline(always)]
 unsafe fn store<const M: usize>(s: &Store<'_>, column: usize, sums: &Sums<M>) {
     // SAFETY: multipliers are there for whole panels, rows for the columns below `cols`.
     unsafe {
         let (cols, y, y_pitch) = (s.cols - column, s.y.add(column), s.how.y_pitch);
-        let m = s.multiplier.add(column);
-        let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
-        let mut words = [_mm256_setzero_si256(); M];
-        unrolled!(i < M => {
-            let first = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][0]), m[0]));
-            let second = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums[i][1]), m[1]));
-            words[i] = _mm256_packs_epi32(first, second);
-        });
+        let mut words = match (s.residual.is_null(), s.how.residual.inner.is_some()) {
+            (true, _) => round::<M, false, false>(s, column, sums),
+            (_, false) => round::<M, true, false>(s, column, sums),
+            (_, true) => round::<M, true, true>(s, column, sums),
+        };
         let Requantize { zero, low, high } = s.how.requantize;
         if !s.how.is_whole {
             let zero = _mm256_set1_epi16(i16::from(zero));

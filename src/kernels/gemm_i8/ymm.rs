@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use super::tile::{How, MAX_SUMS, Store, Tile, tail_quad};
 use super::{PANEL, QUAD};
-use crate::requantize::Requantize;
+use crate::requantize::{Inner, Requantize};
 
 /// Columns of a vector.
 const LANES: usize = 8;
@@ -118,30 +118,52 @@ pub(super) unsafe fn begin(t: &Tile<'_>, column: usize, row: usize, at: usize) -
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match (s.residual.is_null(), s.how.residual.inner.is_some()) {
+            (true, _) => store_with::<false, false>(s, column, sums, rows, panels),
+            (_, false) => store_with::<true, false>(s, column, sums, rows, panels),
+            (_, true) => store_with::<true, true>(s, column, sums, rows, panels),
+        }
+    }
+}
+
+/// The same, where there is a residual if `RESIDUAL`, to which sums are added when they are `ROUNDED`.
+#[inline(always)]
+unsafe fn store_with<const RESIDUAL: bool, const ROUNDED: bool>(
+    s: &Store<'_>,
+    column: usize,
+    sums: *const i32,
+    rows: usize,
+    panels: usize,
+) {
     let how = s.how;
     // SAFETY: multipliers of the tile's panels are there, and its rows and columns below `cols`; past those nothing is
     // read or written.
     unsafe {
         let Requantize { zero, low, high } = how.requantize;
-        let zero = _mm_set1_epi16(i16::from(zero));
-        let [low, high] = [low, high].map(|bound| _mm_set1_epi8(bound as i8));
+        let zero = _mm256_set1_epi16(i16::from(zero));
+        let (low, high) = (_mm_set1_epi8(low as i8), _mm_set1_epi8(high as i8));
+        let added = Added::new(how);
         for j in 0..panels {
             let column = column + j * PANEL;
             let cols = s.cols.saturating_sub(column).min(PANEL);
             let m = s.multiplier.add(column);
             let m = [_mm256_loadu_ps(m), _mm256_loadu_ps(m.add(LANES))];
             for i in 0..rows {
-                let sums = sums.add((i * panels + j) * PANEL);
-                let mut v = [sums, sums.add(LANES)].map(|sums| _mm256_cvtepi32_ps(_mm256_loadu_si256(sums.cast())));
-                v = [_mm256_mul_ps(v[0], m[0]), _mm256_mul_ps(v[1], m[1])];
-                if !s.residual.is_null() {
+                let sums = sums.add((i * panels + j) * PANEL).cast::<[__m256i; 2]>().read_unaligned();
+                let mut first = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[0]), m[0]);
+                let mut second = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[1]), m[1]);
+                if RESIDUAL {
                     let r = load(s.residual.add(i * how.residual_pitch + column), cols);
-                    v = [sum_of(how, v[0], r), sum_of(how, v[1], _mm_unpackhi_epi64(r, r))];
+                    first = added.to::<ROUNDED>(first, r);
+                    second = added.to::<ROUNDED>(second, _mm_unpackhi_epi64(r, r));
                 }
-                let q = v.map(|v| _mm256_cvtps_epi32(v));
-                let words = q.map(|q| _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256::<1>(q)));
-                let words = words.map(|words| _mm_adds_epi16(words, zero));
-                let y = _mm_min_epu8(_mm_max_epu8(_mm_packus_epi16(words[0], words[1]), low), high);
+                let words = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+                let words = _mm256_adds_epi16(words, zero);
+                // Quarters of the panel: 0 and 2 in the lower half, 1 and 3 in the upper one.
+                let y = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                let y = _mm_min_epu8(_mm_max_epu8(_mm_shuffle_epi32::<0b11_01_10_00>(y), low), high);
                 write(s.y.add(i * how.y_pitch + column), y, cols);
             }
         }
@@ -150,7 +172,7 @@ pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows:
 
 /// The first `count` bytes, and zeros.
 #[inline(always)]
-unsafe fn load(from: *const u8, count: usize) -> __m128i {
+pub(super) unsafe fn load(from: *const u8, count: usize) -> __m128i {
     // SAFETY: so many bytes are there.
     unsafe {
         match count {
@@ -198,18 +220,44 @@ pub(super) unsafe fn write_rows(rows: *const __m128i, y: *mut u8, pitch: usize, 
     }
 }
 
-/// What is to be rounded: scaled sums and the residuals in the lower half of `r`.
-#[inline(always)]
-unsafe fn sum_of(how: &How, mut v: __m256, r: __m128i) -> __m256 {
-    // SAFETY: the processor has AVX2, as the caller promises.
-    unsafe {
-        if let Some(inner) = &how.residual.inner {
-            let Requantize { zero, low, high } = inner.requantize;
-            let [low, high] = [low, high].map(|bound| _mm256_set1_epi32(i32::from(bound) - i32::from(zero)));
-            let q = _mm256_min_epi32(_mm256_max_epi32(_mm256_cvtps_epi32(v), low), high);
-            v = _mm256_mul_ps(_mm256_cvtepi32_ps(q), _mm256_set1_ps(inner.scale));
+/// What adds residuals.
+pub(super) struct Added {
+    /// Bounds of sums that are rounded first, less their zero point, and their scale.
+    low: __m256i,
+    high: __m256i,
+    inner: __m256,
+    zero: __m256i,
+    scale: __m256,
+}
+
+impl Added {
+    #[inline(always)]
+    pub(super) unsafe fn new(how: &How) -> Self {
+        let none = Inner { scale: 0.0, requantize: Requantize { zero: 0, low: 0, high: 0 } };
+        let Inner { scale, requantize: Requantize { zero, low, high } } = how.residual.inner.unwrap_or(none);
+        // SAFETY: the processor has AVX2, as the caller promises.
+        unsafe {
+            Self {
+                low: _mm256_set1_epi32(i32::from(low) - i32::from(zero)),
+                high: _mm256_set1_epi32(i32::from(high) - i32::from(zero)),
+                inner: _mm256_set1_ps(scale),
+                zero: _mm256_set1_epi32(i32::from(how.residual.zero)),
+                scale: _mm256_set1_ps(how.residual.scale),
+            }
         }
-        let r = _mm256_sub_epi32(_mm256_cvtepu8_epi32(r), _mm256_set1_epi32(i32::from(how.residual.zero)));
-        _mm256_add_ps(v, _mm256_mul_ps(_mm256_cvtepi32_ps(r), _mm256_set1_ps(how.residual.scale)))
+    }
+
+    /// What is to be rounded: scaled sums and the residuals in the lower half of `r`.
+    #[inline(always)]
+    pub(super) unsafe fn to<const ROUNDED: bool>(&self, mut v: __m256, r: __m128i) -> __m256 {
+        // SAFETY: the processor has AVX2, as the caller promises.
+        unsafe {
+            if ROUNDED {
+                let q = _mm256_min_epi32(_mm256_max_epi32(_mm256_cvtps_epi32(v), self.low), self.high);
+                v = _mm256_mul_ps(_mm256_cvtepi32_ps(q), self.inner);
+            }
+            let r = _mm256_sub_epi32(_mm256_cvtepu8_epi32(r), self.zero);
+            _mm256_add_ps(v, _mm256_mul_ps(_mm256_cvtepi32_ps(r), self.scale))
+        }
     }
 }
