@@ -73,7 +73,7 @@ pub fn compile(model: &Path, options: &CompileOptions, progress: Progress<'_>) -
     let mut graph = front::import(model, options)?;
     progress("rewrite", 0.0);
     rules::apply(&mut graph);
-    quantize::absorb(&mut graph);
+    quantize::absorb_as_written(&mut graph);
     let Some(wanted) = &options.quantize else { return assemble(&graph, hash, options, None, progress) };
     let Outcome { graph, quantization, reasons } = quantize::post_training(&graph, wanted, progress)?;
     let mut options = CompileOptions { quantize: None, ..options.clone() };
@@ -95,7 +95,7 @@ pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, Com
         Err(other) => return Err(other),
     };
     rules::apply(&mut graph);
-    quantize::absorb(&mut graph);
+    quantize::absorb_as_written(&mut graph);
     Ok(lower::lower(&graph).err().unwrap_or_default())
 }
 

@@ -24,7 +24,7 @@ mod weights;
 
 use coulter_plan::ops::{pool2d, qpool2d};
 
-pub(crate) use absorb::{Stored, absorb, stored};
+pub(crate) use absorb::{Stored, absorb, absorb_as_written, stored};
 pub use equalize::Equalization;
 pub(crate) use post_training::{Outcome, post_training};
 pub use post_training::{Quantization, QuantizeOptions, Tried};
@@ -34,5 +34,6 @@ pub use sensitivity::Sensitivity;
 /// A pool of the greatest real number as one of the greatest byte.
 pub(crate) fn greatest_byte(p: &pool2d::Params) -> qpool2d::Params {
     let &pool2d::Params { kind, kernel, stride, dilation, pad, ceil, .. } = p;
-    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale: 1.0, x_zero: 0, y_zero: 0, low: 0, high: 255 }
+    let (scale, x_scale, [x_zero, y_zero, low, high]) = (1.0, 0.0, [0, 0, 0, 255]);
+    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale, x_zero, y_zero, low, high, x_scale }
 }

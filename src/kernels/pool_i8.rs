@@ -2,8 +2,9 @@
 //!
 //! Max: y = clamp(greatest x, low, high). Average: with S the exact sum of x − x_zero over the window's elements inside
 //! the input, modulo 2³², and n their number or that of the positions inside the input and its padding, y =
-//! clamp(rne(f32(S) · (scale / f32(n))) + zero, low, high). A window without any element of the input has the maximum
-//! `low` and the average 0.
+//! clamp(rne(f32(S) · (scale / f32(n))) + zero, low, high); or, where x has a scale of its own, with R the sum of f32(x −
+//! x_zero) · x_scale, one element after the other, row by row, in f32, y = clamp(rne(R / f32(n) / scale) + zero, low,
+//! high). A window without any element of the input has the maximum `low` and the average 0.
 
 #[cfg(test)]
 mod tests;
@@ -29,8 +30,10 @@ const PANEL: usize = 64;
 /// What becomes of a window.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// Scale of x over that of y; not used by maxima.
+    /// Scale of x over that of y, or that of y where x has its own; not used by maxima.
     pub scale: f32,
+    /// Scale of x where real numbers are added; 0 where sums are exact. Not used by maxima.
+    pub x_scale: f32,
     /// Zero point of x; not used by maxima.
     pub x_zero: u8,
     /// Quantization and bounds of y; of a maximum the bounds alone.

@@ -41,12 +41,24 @@ const RULES: &[Rule] = &[
     dynamic::rule,
 ];
 
+/// Rules for what a model brings along, which go before the others.
+const AS_WRITTEN: &[Rule] = &[pools::as_written];
+
 /// Lets operators take in the quantization of what they read and write, until none can any more. Weights tell theirs by
 /// [`crate::graph::Tensor::quantization`].
 pub(crate) fn absorb(graph: &mut Graph) {
+    absorb_by(graph, RULES);
+}
+
+/// As [`absorb`], of a model that was quantized elsewhere and is to give what it gives there.
+pub(crate) fn absorb_as_written(graph: &mut Graph) {
+    absorb_by(graph, &[AS_WRITTEN, RULES].concat());
+}
+
+fn absorb_by(graph: &mut Graph, all: &[Rule]) {
     let is_quantized =
         |op: &Op| matches!(op, Op::Quantize(_) | Op::Dequantize(_) | Op::Table | Op::DynamicFullyConnected(_));
     if graph.nodes.iter().any(|node| is_quantized(&node.op)) {
-        rules::apply_with(graph, RULES);
+        rules::apply_with(graph, all);
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         shape: Shape { kind: kind(params.kind), batch: x[0], vertical, horizontal, pad_after, channels },
         how: Scale {
             scale: params.scale,
+            x_scale: params.x_scale,
             x_zero: byte(params.x_zero)?,
             requantize: bytes(&Requantize { zero: params.y_zero, low: params.low, high: params.high })?,
         },

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{Job, Kind, Scale};
-use crate::bytes::{Bytes, MOST_COUNTED, load_up_to, store_up_to};
+use crate::bytes::{Bytes, MOST_COUNTED, load_up_to, store_up_to, zero_of};
 use crate::lanes::Lanes;
 use crate::pool_f32::Inside;
 
@@ -19,8 +19,8 @@ struct Window<'a> {
     /// From one element of a row to the next.
     col_step: usize,
     y: *mut u8,
-    /// What a sum is multiplied by.
-    factor: f32,
+    /// What a sum is divided by.
+    divisor: f32,
 }
 
 /// Computes output rows of some channels.
@@ -59,12 +59,16 @@ unsafe fn walk<V: Bytes, const MAX: bool>(job: &Job<'_>, rows: Range<usize>, cha
                     row_step: vertical.dilation.wrapping_mul(horizontal.input * x.pitch()),
                     col_step: horizontal.dilation.wrapping_mul(x.pitch()),
                     y: y.as_ptr().add((row * horizontal.output + ox) * y.pitch() + channels.start),
-                    factor: if MAX { 0.0 } else { job.how.scale / windows.divisor(ox, rows * cols) },
+                    divisor: if MAX { 1.0 } else { windows.divisor(ox, rows * cols) },
                 };
                 let mut c = 0;
                 while c < channels.len() {
                     let left = channels.len() - c;
-                    let q = if MAX { window.greatest::<V>(c, left) } else { window.average::<V>(c, left) };
+                    let q = match MAX {
+                        true => window.greatest::<V>(c, left),
+                        false if job.how.x_scale == 0.0 => window.average::<V>(c, left),
+                        false => window.average_of_reals::<V>(c, left),
+                    };
                     let (low, high) = (V::splat(job.how.requantize.low), V::splat(job.how.requantize.high));
                     store_up_to(q.max(low).min(high), window.y.add(c), left);
                     c += V::N;
@@ -123,10 +127,37 @@ impl Window<'_> {
                     }
                 }
             }
-            let factor = V::Float::splat(self.factor);
+            let factor = V::Float::splat(self.how.scale / self.divisor);
             let mut v = [factor; 4];
             for (v, total) in v.iter_mut().zip(plus::<V>(totals, sums)) {
                 *v = V::Float::from_int(total).mul(factor);
+            }
+            V::narrow(v, self.how.requantize.zero)
+        }
+    }
+
+    /// As [`Window::average`], of real numbers that are added in the order of the window's rows.
+    ///
+    /// # Safety
+    /// The elements have these channels; as for the methods of [`Bytes`].
+    #[inline(always)]
+    unsafe fn average_of_reals<V: Bytes>(&self, c: usize, left: usize) -> V {
+        // SAFETY: as the caller promises; a row's part lies within the row.
+        unsafe {
+            let (zero, x_scale) = (zero_of::<V>(self.how.x_zero), V::Float::splat(self.how.x_scale));
+            let mut v = [V::Float::splat(0.0); 4];
+            for row in 0..self.rows {
+                let x = self.x.add(row * self.row_step + c);
+                for col in 0..self.cols {
+                    let x: V = load_up_to(x.add(col * self.col_step), left);
+                    for (v, x) in v.iter_mut().zip(x.widen(zero)) {
+                        *v = v.add(x.mul(x_scale));
+                    }
+                }
+            }
+            let (divisor, scale) = (V::Float::splat(self.divisor), V::Float::splat(self.how.scale));
+            for v in &mut v {
+                *v = v.div(divisor).div(scale);
             }
             V::narrow(v, self.how.requantize.zero)
         }

@@ -4,7 +4,9 @@
 //! * Max: y = clamp(greatest x, low, high); padding does not take part; scale and zero_point are not used.
 //! * Average, AverageWithPad: S = Σ (x − x_zero) over the elements of the window that are not padding, n their number
 //!   or, with padding, the number of those that lie in the padded input; y = clamp(rne(f32(S) · (scale / f32(n))) +
-//!   y_zero, low, high), the quotient rounded to f32 first.
+//!   y_zero, low, high), the quotient rounded to f32 first. With an x_scale other than 0: R = the sum of f32(x − x_zero) ·
+//!   x_scale over the same elements, row by row, in f32, each operation rounded; y = clamp(rne(R / f32(n) / scale) +
+//!   y_zero, low, high).
 use super::pool2d::{self, Kind};
 use crate::rules;
 use crate::{DType, OpError, Operands, params};
@@ -24,7 +26,7 @@ params! {
         pub pad: [u32; 4],
         /// Whether OH and OW are rounded up (every window still begins before H + pad.top and W + pad.left).
         pub ceil: bool,
-        /// Scale of x over that of y.
+        /// Scale of x over that of y, or that of y where `x_scale` is not 0.
         pub scale: f32,
         /// Zero point of x, 0..=255.
         pub x_zero: u32,
@@ -34,6 +36,8 @@ params! {
         pub low: u32,
         /// Greatest value of y, at least `low`, at most 255.
         pub high: u32,
+        /// Scale of x where real numbers are added one after the other; 0 where sums are exact.
+        pub x_scale: f32,
     }
 }
 

@@ -441,8 +441,8 @@ fn qbinary() -> Vec<u8> {
 pub(super) fn qpool_params() -> qpool2d::Params {
     let pool2d::Params { kernel, stride, dilation, pad, ceil, .. } = pool_params();
     let kind = pool2d::Kind::AverageWithPad;
-    let (scale, x_zero, y_zero, low, high) = (0.5, 10, 20, 20, 255);
-    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale, x_zero, y_zero, low, high }
+    let (scale, x_zero, y_zero, low, high, x_scale) = (0.5, 10, 20, 20, 255, 0.25);
+    qpool2d::Params { kind, kernel, stride, dilation, pad, ceil, scale, x_zero, y_zero, low, high, x_scale }
 }
 
 fn qpool2d() -> Vec<u8> {

@@ -285,6 +285,25 @@ fn means_and_sums_are_of_bytes() {
 }
 
 #[test]
+fn means_that_keep_their_scale_are_added_as_written() {
+    for (scale, x_scale) in [(0.02, 0.02), (0.013, 0.0)] {
+        let mut s = Sketch::new();
+        let x = s.real(&[1, 8, 8, 3], 0.02, 100);
+        let y = s.pool(pool2d::Kind::Average, x, 8, 8, 0);
+        let y = s.quantize(y, scale, 100);
+        s.graph.tensors[y.0].quantization = Some(Quantization::whole(scale, 100));
+        s.output(y);
+        let inputs: Vec<Array> = s.graph.inputs.clone().iter().map(|(_, id)| s.array(*id)).collect();
+        let before = interpreter::run(&s.graph, &inputs);
+        crate::quantize::absorb_as_written(&mut s.graph);
+        let Op::QPool2d(p) = &s.graph.nodes[0].op else { panic!("{:?}", s.graph.nodes) };
+        assert_eq!((p.scale == scale, p.x_scale), (x_scale != 0.0, x_scale));
+        let after = interpreter::run(&s.graph, &inputs);
+        assert!(before[0].values.iter().zip(&after[0].values).all(|(a, b)| (a - b).abs() <= 1.0));
+    }
+}
+
+#[test]
 fn means_of_dimensions_apart_stay_real() {
     let mut s = Sketch::new();
     let x = s.real(&[4, 6, 9], 0.02, 100);

@@ -130,6 +130,11 @@ pub(super) fn pool2d(p: &qpool2d::Params, x: &Array, shape: &[usize]) -> Array {
     Array::fill(DType::U8, shape, |index| {
         let (values, in_padded) = spatial::pooled(sliding, x, index);
         let mean = |count: usize| {
+            if p.x_scale != 0.0 {
+                let real = |v: &f64| centered(*v, p.x_zero) * p.x_scale;
+                let sum = values.iter().map(real).fold(0.0_f32, |sum, v| sum + v);
+                return rounded(sum / count as f32 / p.scale, p.y_zero, p.low, p.high);
+            }
             let sum: f64 = values.iter().map(|v| v - f64::from(p.x_zero)).sum();
             rounded(sum as f32 * (p.scale / count as f32), p.y_zero, p.low, p.high)
         };

@@ -20,6 +20,7 @@ fn params(kind: Kind) -> Params {
         y_zero: 10,
         low: 0,
         high: 255,
+        x_scale: 0.0,
     }
 }
 
