@@ -54,6 +54,8 @@ pub mod recurrent_f32;
 pub mod reduce;
 pub mod requantize;
 pub mod resize_f32;
+#[cfg(target_arch = "x86_64")]
+mod saturate;
 pub mod select;
 mod sight;
 pub mod softmax_f32;

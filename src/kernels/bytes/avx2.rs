@@ -123,9 +123,9 @@ unsafe impl Bytes for U8x32 {
         unsafe {
             let [a, b, c, d] = [rounded(v[0]), rounded(v[1]), rounded(v[2]), rounded(v[3])];
             let zero = _mm256_set1_epi16(zero.into());
-            let low = _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
-            let high = _mm256_adds_epi16(_mm256_packs_epi32(c, d), zero);
-            Self(_mm256_packus_epi16(low, high))
+            let low = _mm256_adds_epi16(saturate::words_256(a, b), zero);
+            let high = _mm256_adds_epi16(saturate::words_256(c, d), zero);
+            Self(saturate::bytes_256(low, high))
         }
     }
     #[inline(always)]

@@ -4,6 +4,7 @@ use core::arch::x86_64::*;
 
 use super::Bytes;
 use crate::lanes::avx512::F32x16;
+use crate::saturate;
 
 /// 64 u8.
 #[derive(Clone, Copy)]
@@ -125,9 +126,9 @@ unsafe impl Bytes for U8x64 {
         unsafe {
             let [a, b, c, d] = [rounded(v[0]), rounded(v[1]), rounded(v[2]), rounded(v[3])];
             let zero = _mm512_set1_epi16(zero.into());
-            let low = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
-            let high = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
-            Self(_mm512_packus_epi16(low, high))
+            let low = _mm512_adds_epi16(saturate::words_512(a, b), zero);
+            let high = _mm512_adds_epi16(saturate::words_512(c, d), zero);
+            Self(saturate::bytes_512(low, high))
         }
     }
     #[inline(always)]

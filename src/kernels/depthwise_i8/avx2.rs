@@ -267,7 +267,7 @@ unsafe impl Lanes for U8x32 {
     #[inline(always)]
     unsafe fn pack(a: __m256i, b: __m256i) -> Self {
         // SAFETY: as the caller promises.
-        unsafe { Self(_mm256_packs_epi32(a, b)) }
+        unsafe { Self(saturate::words_256(a, b)) }
     }
     #[inline(always)]
     unsafe fn add_words(self, word: Self) -> Self {
@@ -282,7 +282,7 @@ unsafe impl Lanes for U8x32 {
     #[inline(always)]
     unsafe fn pack_words(a: Self, b: Self) -> Self {
         // SAFETY: as the caller promises.
-        unsafe { Self(_mm256_packus_epi16(a.0, b.0)) }
+        unsafe { Self(saturate::bytes_256(a.0, b.0)) }
     }
     #[inline(always)]
     unsafe fn clamp(self, low: Self, high: Self) -> Self {

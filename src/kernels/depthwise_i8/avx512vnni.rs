@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::lanes::{Lanes, Task};
 use super::{DepthwiseKernel, Job, walk};
-use crate::Isa;
+use crate::{Isa, saturate};
 
 /// 64 bytes.
 #[derive(Clone, Copy)]
@@ -239,7 +239,7 @@ unsafe impl Lanes for U8x64 {
     #[inline(always)]
     unsafe fn pack(a: __m512i, b: __m512i) -> Self {
         // SAFETY: as the caller promises.
-        unsafe { Self(_mm512_packs_epi32(a, b)) }
+        unsafe { Self(saturate::words_512(a, b)) }
     }
     #[inline(always)]
     unsafe fn add_words(self, word: Self) -> Self {
@@ -254,7 +254,7 @@ unsafe impl Lanes for U8x64 {
     #[inline(always)]
     unsafe fn pack_words(a: Self, b: Self) -> Self {
         // SAFETY: as the caller promises.
-        unsafe { Self(_mm512_packus_epi16(a.0, b.0)) }
+        unsafe { Self(saturate::bytes_512(a.0, b.0)) }
     }
     #[inline(always)]
     unsafe fn clamp(self, low: Self, high: Self) -> Self {

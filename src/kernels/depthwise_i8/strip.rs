@@ -251,7 +251,7 @@ impl<V: Lanes, const K: usize, const S: usize, const R: usize, const T: usize> T
             let block = &*self.block.as_ptr();
             let line = self.line.as_ptr().cast::<V::Quads>().add(self.column * planes(K) * 4);
             let mut halves = [[[block.zero; T]; R]; 2];
-            for half in 0..2 {
+            unrolled!(half < 2 => {
                 let first = quarter::<V, K, S, R, T>(block, line, 2 * half);
                 let second = quarter::<V, K, S, R, T>(block, line, 2 * half + 1);
                 for r in 0..R {
@@ -259,7 +259,7 @@ impl<V: Lanes, const K: usize, const S: usize, const R: usize, const T: usize> T
                         halves[half][r][t] = V::pack(first[r][t], second[r][t]).add_words(block.zero);
                     }
                 }
-            }
+            });
             for r in 0..R {
                 for t in 0..T {
                     let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
@@ -283,27 +283,27 @@ unsafe fn quarter<V: Lanes, const K: usize, const S: usize, const R: usize, cons
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[block.bias[q]; T]; R];
-        for column in 0..(T - 1) * S + K {
+        unrolled!(column < (T - 1) * S + K => {
             let quads = line.add(column * planes(K) * 4 + q).read();
-            for t in 0..T {
+            unrolled!(t < T => {
                 if column >= t * S && column - t * S < K {
                     for r in 0..R {
                         sums[r][t] = V::dot(sums[r][t], quads, block.weights[q][r][column - t * S]);
                     }
                 }
-            }
-        }
+            });
+        });
         if K == 5 {
-            for column in 0..(T - 1) * S + K {
+            unrolled!(column < (T - 1) * S + K => {
                 let quads = line.add((column * 2 + 1) * 4 + q).read();
-                for t in 0..T {
+                unrolled!(t < T => {
                     if column >= t * S && column - t * S < K && (column - t * S).is_multiple_of(2) {
                         for r in 0..R {
                             sums[r][t] = V::dot(sums[r][t], quads, block.weights[q][r][K + (column - t * S) / 2]);
                         }
                     }
-                }
-            }
+                });
+            });
         }
         let mut rounded = sums;
         for r in 0..R {

@@ -149,29 +149,29 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
             }
             *seen = if S == 1 { [columns[2], columns[3]] } else { [columns[4], columns[4]] };
             let mut halves = [[[block.zero; T]; R]; 2];
-            for half in 0..2 {
+            unrolled!(half < 2 => {
                 let mut sums = [[[block.bias[0]; T]; R]; 2];
-                for i in 0..2 {
+                unrolled!(i < 2 => {
                     let q = 2 * half + i;
-                    for r in 0..R {
+                    unrolled!(r < R => {
                         let weights = &block.weights[q][r];
-                        for t in 0..T {
+                        unrolled!(t < T => {
                             let mut sum = block.bias[q];
                             for kx in 0..3 {
                                 sum = V::dot(sum, columns[t * S + kx][q], weights[kx]);
                             }
                             sums[i][r][t] = scaled(block, q, sum);
-                        }
-                    }
-                }
-                for r in 0..R {
-                    for t in 0..T {
+                        });
+                    });
+                });
+                unrolled!(r < R => {
+                    unrolled!(t < T => {
                         halves[half][r][t] = V::pack(sums[0][r][t], sums[1][r][t]).add_words(block.zero);
-                    }
-                }
-            }
-            for t in 0..T {
-                for r in 0..R {
+                    });
+                });
+            });
+            unrolled!(t < T => {
+                unrolled!(r < R => {
                     let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
                     let mut at = self.target.at[r];
                     for g in 0..G {
@@ -179,8 +179,8 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                         at[g] = at[g].wrapping_add((ox + t) * step);
                     }
                     bytes.scatter::<G, FULL>(at, self.count);
-                }
-            }
+                });
+            });
         }
     }
 }

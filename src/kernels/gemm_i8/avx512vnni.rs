@@ -4,8 +4,8 @@ use core::arch::x86_64::*;
 
 use super::tile::{Store, Tile, TileFn, Tiles};
 use super::{GemmKernel, PANEL, QUAD};
-use crate::Isa;
 use crate::requantize::Requantize;
+use crate::{Isa, saturate};
 
 /// `M` rows by `NP` panels, of the last of which only the first half is there if `HALF`: see [`TileFn`].
 ///
@@ -186,11 +186,11 @@ impl<const WHOLE: bool> Bytes<WHOLE> {
     unsafe fn of(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
         // SAFETY: the processor has AVX-512, as the caller promises.
         unsafe {
-            let (mut ab, mut cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            let (mut ab, mut cd) = (saturate::words_512(a, b), saturate::words_512(c, d));
             if !WHOLE {
                 (ab, cd) = (_mm512_adds_epi16(ab, self.zero), _mm512_adds_epi16(cd, self.zero));
             }
-            let bytes = _mm512_permutexvar_epi32(self.order, _mm512_packus_epi16(ab, cd));
+            let bytes = _mm512_permutexvar_epi32(self.order, saturate::bytes_512(ab, cd));
             if WHOLE { bytes } else { _mm512_min_epu8(_mm512_max_epu8(bytes, self.low), self.high) }
         }
     }
