@@ -105,7 +105,7 @@ pub(super) fn pool_bytes(c: &mut Criterion) {
         let (vertical, horizontal) = (axis(h, kernel[0]), axis(w, kernel[1]));
         let shape = pool_i8::Shape { kind, batch: 1, vertical, horizontal, pad_after: [0, 0], channels };
         let pixels = vertical.output * horizontal.output;
-        let how = pool_i8::Scale { scale: 1.1, x_zero: 3, requantize: BYTES };
+        let how = pool_i8::Scale { scale: 1.1, x_scale: 0.0, x_zero: 3, requantize: BYTES };
         let x = bench.bytes(h * w * channels);
         let run = |pool: &pool_i8::PoolKernel, _, y: &mut [u8]| {
             let (x, mut y) = (Rows::of(&x, h * w, channels, channels), RowsMut::of(y, pixels, channels, channels));

@@ -9,8 +9,15 @@
 extern crate std;
 
 /// Runs a block for each index below `$end`, at most 19, that is a constant in each copy of the block: arrays indexed
-/// by it are registers, however the compiler is told to treat loops.
+/// by it are registers, however the compiler is told to treat loops. Told `of 2` or `of 4`, it writes that many
+/// copies at most: those of nested loops multiply.
 macro_rules! unrolled {
+    ($i:ident < $end:expr, of 2 => $body:block) => {
+        unrolled!(@ $i, $end, $body, 0 1)
+    };
+    ($i:ident < $end:expr, of 4 => $body:block) => {
+        unrolled!(@ $i, $end, $body, 0 1 2 3)
+    };
     ($i:ident < $end:expr => $body:block) => {
         unrolled!(@ $i, $end, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)
     };

@@ -43,10 +43,6 @@ narrowing!(
     bytes_256, "avx2", __m256i, ymm_reg, "vpackuswb"
 );
 narrowing!(
-    /// i32 to i16: those of `a` first.
-    words_128, "avx", __m128i, xmm_reg, "vpackssdw"
-);
-narrowing!(
     /// i16 to u8: those of `a` first.
     bytes_128, "avx", __m128i, xmm_reg, "vpackuswb"
 );

@@ -4,6 +4,7 @@ use core::arch::x86_64::*;
 
 use super::Bytes;
 use crate::lanes::avx2::{F32x8, first};
+use crate::saturate;
 
 /// 32 u8.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::lanes::{Lanes, Task};
 use super::{DepthwiseKernel, Job, walk};
-use crate::Isa;
+use crate::{Isa, saturate};
 
 /// 32 bytes.
 #[derive(Clone, Copy)]

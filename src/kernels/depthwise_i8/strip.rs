@@ -251,7 +251,7 @@ impl<V: Lanes, const K: usize, const S: usize, const R: usize, const T: usize> T
             let block = &*self.block.as_ptr();
             let line = self.line.as_ptr().cast::<V::Quads>().add(self.column * planes(K) * 4);
             let mut halves = [[[block.zero; T]; R]; 2];
-            unrolled!(half < 2 => {
+            unrolled!(half < 2, of 2 => {
                 let first = quarter::<V, K, S, R, T>(block, line, 2 * half);
                 let second = quarter::<V, K, S, R, T>(block, line, 2 * half + 1);
                 for r in 0..R {
@@ -285,7 +285,7 @@ unsafe fn quarter<V: Lanes, const K: usize, const S: usize, const R: usize, cons
         let mut sums = [[block.bias[q]; T]; R];
         unrolled!(column < (T - 1) * S + K => {
             let quads = line.add(column * planes(K) * 4 + q).read();
-            unrolled!(t < T => {
+            unrolled!(t < T, of 4 => {
                 if column >= t * S && column - t * S < K {
                     for r in 0..R {
                         sums[r][t] = V::dot(sums[r][t], quads, block.weights[q][r][column - t * S]);
@@ -296,7 +296,7 @@ unsafe fn quarter<V: Lanes, const K: usize, const S: usize, const R: usize, cons
         if K == 5 {
             unrolled!(column < (T - 1) * S + K => {
                 let quads = line.add((column * 2 + 1) * 4 + q).read();
-                unrolled!(t < T => {
+                unrolled!(t < T, of 4 => {
                     if column >= t * S && column - t * S < K && (column - t * S).is_multiple_of(2) {
                         for r in 0..R {
                             sums[r][t] = V::dot(sums[r][t], quads, block.weights[q][r][K + (column - t * S) / 2]);

@@ -149,13 +149,13 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
             }
             *seen = if S == 1 { [columns[2], columns[3]] } else { [columns[4], columns[4]] };
             let mut halves = [[[block.zero; T]; R]; 2];
-            unrolled!(half < 2 => {
+            unrolled!(half < 2, of 2 => {
                 let mut sums = [[[block.bias[0]; T]; R]; 2];
-                unrolled!(i < 2 => {
+                unrolled!(i < 2, of 2 => {
                     let q = 2 * half + i;
-                    unrolled!(r < R => {
+                    unrolled!(r < R, of 2 => {
                         let weights = &block.weights[q][r];
-                        unrolled!(t < T => {
+                        unrolled!(t < T, of 2 => {
                             let mut sum = block.bias[q];
                             for kx in 0..3 {
                                 sum = V::dot(sum, columns[t * S + kx][q], weights[kx]);
@@ -164,14 +164,14 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                         });
                     });
                 });
-                unrolled!(r < R => {
-                    unrolled!(t < T => {
+                unrolled!(r < R, of 2 => {
+                    unrolled!(t < T, of 2 => {
                         halves[half][r][t] = V::pack(sums[0][r][t], sums[1][r][t]).add_words(block.zero);
                     });
                 });
             });
-            unrolled!(t < T => {
-                unrolled!(r < R => {
+            unrolled!(t < T, of 2 => {
+                unrolled!(r < R, of 2 => {
                     let bytes = finish(block, halves[0][r][t], halves[1][r][t]);
                     let mut at = self.target.at[r];
                     for g in 0..G {

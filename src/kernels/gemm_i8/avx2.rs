@@ -9,9 +9,9 @@ use core::mem::MaybeUninit;
 use super::tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};
 use super::ymm::{self, Added};
 use super::{GemmKernel, PANEL, QUAD};
-use crate::Isa;
 use crate::requantize::Requantize;
 use crate::sight::{MAX_ROWS, Pointers, Segment};
+use crate::{Isa, saturate};
 
 /// Elements of a row that are widened at once.
 const BLOCK: usize = 1024;
@@ -184,7 +184,7 @@ unsafe fn round<const M: usize, const RESIDUAL: bool, const ROUNDED: bool>(
                 first = added.to::<ROUNDED>(first, r);
                 second = added.to::<ROUNDED>(second, _mm_unpackhi_epi64(r, r));
             }
-            words[i] = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+            words[i] = saturate::words_256(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
         });
         words
     }
@@ -212,7 +212,7 @@ unsafe fn store<const M: usize>(s: &Store<'_>, column: usize, sums: &Sums<M>) {
         let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
         let mut bytes = [_mm256_setzero_si256(); M];
         unrolled!(g < M.div_ceil(2) => {
-            let pair = _mm256_packus_epi16(words[2 * g], words[(2 * g + 1).min(M - 1)]);
+            let pair = saturate::bytes_256(words[2 * g], words[(2 * g + 1).min(M - 1)]);
             bytes[g] = _mm256_permutevar8x32_epi32(pair, order);
         });
         if !s.how.is_whole {

@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::tile::{How, MAX_SUMS, Store, Tile, tail_quad};
 use super::{PANEL, QUAD};
 use crate::requantize::{Inner, Requantize};
+use crate::saturate;
 
 /// Columns of a vector.
 const LANES: usize = 8;
@@ -159,10 +160,10 @@ unsafe fn store_with<const RESIDUAL: bool, const ROUNDED: bool>(
                     first = added.to::<ROUNDED>(first, r);
                     second = added.to::<ROUNDED>(second, _mm_unpackhi_epi64(r, r));
                 }
-                let words = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+                let words = saturate::words_256(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
                 let words = _mm256_adds_epi16(words, zero);
                 // Quarters of the panel: 0 and 2 in the lower half, 1 and 3 in the upper one.
-                let y = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                let y = saturate::bytes_128(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
                 let y = _mm_min_epu8(_mm_max_epu8(_mm_shuffle_epi32::<0b11_01_10_00>(y), low), high);
                 write(s.y.add(i * how.y_pitch + column), y, cols);
             }
