@@ -100,7 +100,7 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
         // SAFETY: as the caller promises.
         unsafe {
             let mut rows = [V::splat(0); 4];
-            for k in 0..seen {
+            unrolled!(k < seen, of 4 => {
                 let mut at = [self.zeros; G];
                 for g in 0..G {
                     if inside {
@@ -114,7 +114,7 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                     }
                 }
                 rows[k] = V::gather::<G, FULL>(at, self.count);
-            }
+            });
             if R == 1 {
                 rows[3] = rows[2];
             }
@@ -144,9 +144,9 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
             if S == 1 {
                 columns[1] = seen[1];
             }
-            for column in &mut columns[shared..shared + T * S] {
-                *column = self.column::<EDGE>(cursor);
-            }
+            unrolled!(new < T * S, of 4 => {
+                columns[shared + new] = self.column::<EDGE>(cursor);
+            });
             *seen = if S == 1 { [columns[2], columns[3]] } else { [columns[4], columns[4]] };
             let mut halves = [[[block.zero; T]; R]; 2];
             unrolled!(half < 2, of 2 => {
@@ -157,9 +157,9 @@ impl<V: Lanes, const S: usize, const R: usize, const G: usize, const FULL: bool,
                         let weights = &block.weights[q][r];
                         unrolled!(t < T, of 2 => {
                             let mut sum = block.bias[q];
-                            for kx in 0..3 {
+                            unrolled!(kx < 3, of 4 => {
                                 sum = V::dot(sum, columns[t * S + kx][q], weights[kx]);
-                            }
+                            });
                             sums[i][r][t] = scaled(block, q, sum);
                         });
                     });
