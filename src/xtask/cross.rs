@@ -44,12 +44,18 @@ fn arm64_tests(cpu: &str) -> Result<Command> {
     Ok(command)
 }
 
-fn missing(target: &str) -> String {
+/// Where other toolchains build.
+pub fn target_dir() -> PathBuf {
+    process::target_dir().join("cross")
+}
+
+/// Says how to come by a compiler.
+pub fn missing(target: &str) -> String {
     format!("no compiler for {target}: run `rustup target add {target}`, or see .ci/run for Debian's packages")
 }
 
 /// A compiler and its cargo.
-struct Toolchain {
+pub struct Toolchain {
     /// Folder of `rustc` and `cargo`; none for those that run this.
     bin: Option<PathBuf>,
     /// Whether `core` has to be built.
@@ -58,7 +64,7 @@ struct Toolchain {
 
 impl Toolchain {
     /// The running toolchain or the system's, whichever has the target's standard library.
-    fn with_target(target: &str) -> Option<Self> {
+    pub fn with_target(target: &str) -> Option<Self> {
         let has = |lib: PathBuf| lib.join("rustlib").join(target).join("lib").is_dir();
         if sysroot().is_some_and(|root| has(root.join("lib"))) {
             return Some(Self { bin: None, builds_core: false });
@@ -67,7 +73,7 @@ impl Toolchain {
     }
 
     /// The system's, if it has the standard library's source.
-    fn with_source() -> Option<Self> {
+    pub fn with_source() -> Option<Self> {
         let source = Path::new("/usr/lib/rustlib/src/rust/library");
         source.is_dir().then(|| Self { builds_core: true, ..Self::system() })
     }
@@ -76,7 +82,8 @@ impl Toolchain {
         Self { bin: Some(PathBuf::from("/usr/bin")), builds_core: false }
     }
 
-    fn cargo(&self) -> Command {
+    /// Its cargo, which builds into the folder that [`target_dir`] names.
+    pub fn cargo(&self) -> Command {
         let mut command = process::cargo();
         if let Some(bin) = &self.bin {
             command = Command::new(bin.join("cargo"));
@@ -84,7 +91,7 @@ impl Toolchain {
             // What the running toolchain's proxy sets must not reach the other.
             command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
         }
-        command.env("CARGO_TARGET_DIR", process::target_dir().join("cross"));
+        command.env("CARGO_TARGET_DIR", target_dir());
         command
     }
 }

@@ -1,17 +1,21 @@
 //! Binaries to ship.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cross::{self, Toolchain};
 use crate::process::{self, Result};
 
 /// The triple of this machine's own binaries.
 pub const HOST: &str = "x86_64-unknown-linux-gnu";
-/// Most bytes of the runtime-only program: a guard against growth. The aim is 3 MiB.
-const MAX_RUNTIME_BYTES: u64 = 7 << 19;
-/// What the runtime-only program leaves out where it is linked by LLVM's linker: nobody catches its panics, so that it
-/// needs no tables to unwind by.
-const NO_UNWINDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/no_unwinding.ld");
+/// What the runtime-only program is built for on such machines: static, and without what glibc brings along.
+const RUNTIME: &str = "x86_64-unknown-linux-musl";
+/// Where Debian's musl-tools keep the C library.
+const MUSL: &str = "/usr/lib/x86_64-linux-musl";
+/// Most bytes of the runtime-only program: 3 MiB.
+const MAX_RUNTIME_BYTES: u64 = 3 << 20;
+/// What the runtime-only program leaves out: nobody catches its panics, so that it needs no tables to unwind by.
+const NO_UNWINDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/no_unwinding");
 
 /// Builds `coulter` and the runtime-only `coulter-rt`, static and stripped, and prints their sizes.
 pub fn run(triple: &str) -> Result<()> {
@@ -44,12 +48,25 @@ fn ship(triple: &str, binary: &str, features: &[&str]) -> Result<(PathBuf, u64)>
     let out = process::target_dir().join("dist").join(triple);
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
     // What compiles is built for speed alone, what only runs for size where it is not computing.
-    let profile = if features.is_empty() { "dist-rt" } else { "dist" };
-    process::run(binary, build(triple, binary, profile).args(features))?;
-    let built = process::target_dir().join(triple).join(profile).join(binary);
+    let (profile, runtime) = if features.is_empty() { ("dist-rt", true) } else { ("dist", false) };
+    let arguments = |command: &mut Command, triple: &str| {
+        command.args(["build", "--quiet", "--profile", profile, "--no-default-features", "--package", "coulter"]);
+        command.args(["--target", triple, "--bin", binary]).args(features);
+    };
+    let built = if runtime && triple == HOST {
+        let mut command = musl(&process::target_dir().join("unwind"))?;
+        arguments(&mut command, RUNTIME);
+        process::run(binary, &mut command)?;
+        cross::target_dir().join(RUNTIME)
+    } else {
+        let mut command = process::cargo();
+        arguments(&mut command, triple);
+        process::run(binary, command.env("RUSTFLAGS", "-Ctarget-feature=+crt-static"))?;
+        process::target_dir().join(triple)
+    };
     let copy = out.join(binary);
-    std::fs::copy(&built, &copy).map_err(|e| format!("{binary}: {e}"))?;
-    if profile == "dist-rt" && triple == HOST {
+    std::fs::copy(built.join(profile).join(binary), &copy).map_err(|e| format!("{binary}: {e}"))?;
+    if runtime && triple == HOST {
         // A linker that is given a script keeps the symbols.
         process::run("strip", Command::new("strip").arg(&copy))?;
     }
@@ -57,19 +74,24 @@ fn ship(triple: &str, binary: &str, features: &[&str]) -> Result<(PathBuf, u64)>
     Ok((copy, bytes))
 }
 
-fn build(triple: &str, binary: &str, profile: &str) -> Command {
-    let mut command = process::cargo();
-    command.args(["build", "--quiet", "--profile", profile, "--no-default-features", "--package", "coulter"]);
-    command.args(["--target", triple, "--bin", binary]).env("RUSTFLAGS", rust_flags(triple, profile));
-    command
-}
+/// A cargo that builds for [`RUNTIME`], with the standard library built for size where only its source is there.
+/// `unwind` is a folder for what takes the place of the unwinder.
+fn musl(unwind: &Path) -> Result<Command> {
+    let toolchain = Toolchain::with_source().ok_or_else(|| cross::missing(RUNTIME))?;
+    std::fs::create_dir_all(unwind).map_err(|e| format!("{}: {e}", unwind.display()))?;
+    let object = unwind.join("no_unwinding.o");
+    let source = format!("{NO_UNWINDING}.c");
+    process::run(
+        "musl-gcc (Debian: musl-tools)",
+        Command::new("musl-gcc").args(["-Os", "-c", &source, "-o"]).arg(&object),
+    )?;
+    process::run("ar", Command::new("ar").arg("crs").arg(unwind.join("libunwind.a")).arg(&object))?;
 
-fn rust_flags(triple: &str, profile: &str) -> String {
-    let mut flags = String::from("-Ctarget-feature=+crt-static");
-    if profile == "dist-rt" && triple == HOST {
-        for argument in ["-z,pack-relative-relocs", "--no-eh-frame-hdr", &format!("-T,{NO_UNWINDING}")] {
-            flags += &format!(" -Clink-arg=-Wl,{argument}");
-        }
-    }
-    flags
+    let mut flags = format!("-Ctarget-feature=+crt-static -Crelocation-model=static -Clink-self-contained=no -L{MUSL}");
+    flags += &format!(" -Clinker=musl-gcc -L{} -Clink-arg=-Wl,--no-eh-frame-hdr", unwind.display());
+    flags += &format!(" -Clink-arg=-Wl,-T,{NO_UNWINDING}.ld");
+    let mut command = toolchain.cargo();
+    command.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
+    command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", flags);
+    Ok(command)
 }

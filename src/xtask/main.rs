@@ -16,7 +16,8 @@ cargo xtask VERB
   fmt [--check]   rustfmt over every file under version control
   cross           no_std builds for thumbv7em, kernel and executor tests under qemu-aarch64
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
-  dist [TRIPLE]   static, stripped coulter and coulter-rt under target/dist/TRIPLE";
+  dist [TRIPLE]   static, stripped coulter and coulter-rt under target/dist/TRIPLE
+  runtime         coulter-rt alone: what it brings in and its size";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["cross"] => cross::run().map(|counts| println!("{counts}")),
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
+        ["runtime"] => dist::runtime(),
         ["dist"] => dist::run(dist::HOST),
         ["dist", triple] => dist::run(triple),
         _ => {
