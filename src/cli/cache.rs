@@ -35,6 +35,7 @@ impl Source {
         let options = CompileOptions {
             dims: flags.dims.clone(),
             forbid_fallback: flags.no_fallback,
+            forbid_winograd: flags.no_winograd,
             metadata: description.to_metadata(),
             ..CompileOptions::default()
         };
@@ -57,7 +58,7 @@ impl Source {
         for (name, value) in &self.options.dims {
             hash.update(format!("{name}={value};"));
         }
-        hash.update([u8::from(self.options.forbid_fallback)]);
+        hash.update([self.options.forbid_fallback, self.options.forbid_winograd].map(u8::from));
         hash.update(serde_json::Value::Object(self.options.metadata.clone()).to_string());
         hash.update(env!("CARGO_PKG_VERSION"));
         if let Ok(of) = std::env::current_exe().and_then(std::fs::metadata) {

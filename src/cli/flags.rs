@@ -54,6 +54,9 @@ pub struct CompileFlags {
     /// Refuse models with operators that only tract-core can run
     #[arg(long)]
     pub no_fallback: bool,
+    /// Compute no f32 convolution in transformed tiles (Winograd's): slower, but weights and arena stay small
+    #[arg(long)]
+    pub no_winograd: bool,
     /// How inputs are made and outputs are read.
     #[command(flatten)]
     pub pipeline: PipelineFlags,

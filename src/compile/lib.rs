@@ -41,6 +41,9 @@ pub struct CompileOptions {
     pub dims: Vec<(String, usize)>,
     /// Whether operators that the plan does not know may run through tract; else they are problems.
     pub forbid_fallback: bool,
+    /// Whether 3×3 f32 convolutions keep their weights as they are; else those that are faster in tiles are computed so,
+    /// which takes four times the weights and up to 256 KiB of arena.
+    pub forbid_winograd: bool,
     /// JSON object merged into the plan's metadata (pipeline, labels, model card); see the pipeline crate.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Golden cases to store, each the bytes of every graph input; when empty, one seeded case is made.
@@ -96,7 +99,7 @@ pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, Com
     };
     rules::apply(&mut graph);
     quantize::absorb_as_written(&mut graph);
-    Ok(lower::lower(&graph).err().unwrap_or_default())
+    Ok(lower::lower(&graph, !options.forbid_winograd).err().unwrap_or_default())
 }
 
 /// From our own graph to a plan. A quantized one comes with how it was quantized and why its nodes, by name, have their
@@ -109,7 +112,7 @@ pub(crate) fn assemble(
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
     progress("lower", 0.0);
-    let mut program = lower::lower(graph).map_err(CompileError::Problems)?;
+    let mut program = lower::lower(graph, !options.forbid_winograd).map_err(CompileError::Problems)?;
     progress("plan memory", 0.0);
     memory::merge(&mut program);
     let layout = memory::layout(&program);

@@ -39,13 +39,14 @@ impl From<TooLarge> for Refusal {
     }
 }
 
-/// Lowers a graph.
+/// Lowers a graph; `winograd` tells whether convolutions may be computed in tiles where that is faster.
 ///
 /// # Errors
 /// Every node that cannot be lowered.
-pub(crate) fn lower(graph: &Graph) -> Result<Program, Vec<Problem>> {
+pub(crate) fn lower(graph: &Graph, winograd: bool) -> Result<Program, Vec<Problem>> {
     let mut lowering = Lowering {
         graph,
+        winograd,
         program: Program::default(),
         windows: vec![None; graph.tensors.len()],
         copies: HashMap::new(),
@@ -62,6 +63,7 @@ pub(crate) fn lower(graph: &Graph) -> Result<Program, Vec<Problem>> {
 /// A graph on its way to a program.
 pub(crate) struct Lowering<'g> {
     graph: &'g Graph,
+    winograd: bool,
     program: Program,
     /// Where each tensor lies, as soon as that is known.
     windows: Vec<Option<Window>>,

@@ -174,6 +174,7 @@ fn precision(step: &Step) -> &'static str {
 fn family(code: OpCode) -> &'static str {
     match code {
         OpCode::Conv2d => "conv_f32",
+        OpCode::WinogradConv2d => "winograd_f32",
         OpCode::DepthwiseConv2d => "depthwise_f32",
         OpCode::ConvTranspose2d => "conv_transpose_f32",
         OpCode::FullyConnected => "gemm_f32",

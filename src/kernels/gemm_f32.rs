@@ -11,7 +11,7 @@ mod pack;
 mod tests;
 mod tile;
 
-pub(crate) use drive::{Part, Product, apply_activation, for_each_part, run_part, split};
+pub(crate) use drive::{Part, Product, TASK_MACS, apply_activation, for_each_part, run_part, split};
 pub use pack::pack_panels;
 pub(crate) use pack::{Matrix, pack_panel};
 pub(crate) use tile::{MAX_SUMS, Store, Tile, TileFn, Tiles};

@@ -77,6 +77,7 @@ mod test_layouts;
 mod view;
 mod walk;
 pub mod window;
+pub mod winograd_f32;
 
 pub use isa::{Isa, IsaSet};
 pub use parallel::{Parallel, SingleThread};

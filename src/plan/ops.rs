@@ -40,6 +40,7 @@ macro_rules! for_each_op {
             (28, qpool2d, QPool2d),
             (29, qsoftmax, QSoftmax),
             (30, dynamic_fully_connected, DynamicFullyConnected),
+            (31, winograd_conv2d, WinogradConv2d),
         }
     };
 }

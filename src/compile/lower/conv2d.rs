@@ -2,6 +2,7 @@
 
 use coulter_plan::ops::conv2d::Params;
 
+use super::winograd_conv2d::lower_if_it_pays;
 use super::{Lowering, Refusal, constant_f32, input_tensor, optional_constant_f32, output_tensor, packing};
 use crate::graph::Node;
 
@@ -14,6 +15,9 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -
     let (taps, groups) = (kernel_h * kernel_w * depth, params.groups as usize);
     if groups == 0 || outputs % groups != 0 {
         return Err(Refusal(format!("{groups} groups do not divide {outputs} outputs")));
+    }
+    if lowering.winograd && lower_if_it_pays(lowering, node, params)? {
+        return Ok(());
     }
     let weights = packing::filters(&constant_f32(graph, node, 1)?, outputs, taps, groups);
     let weights = lowering.packed(&weights, &[weights.len()])?;

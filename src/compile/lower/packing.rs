@@ -33,6 +33,35 @@ pub(super) fn filters(filters: &[f32], outputs: usize, depth: usize, groups: usi
     packed
 }
 
+/// `[O, 3, 3, C]` filters, each transformed to 6×6 by G·g·Gᵀ, as 36 matrices of panels of 16 outputs, each `[C][16]`.
+pub(super) fn winograd_filters(filters: &[f32], outputs: usize, channels: usize) -> Vec<f32> {
+    let (third, r) = (1.0 / 3.0, std::f64::consts::SQRT_2);
+    let g = [
+        [1.0, 0.0, 0.0],
+        [-2.0 * third, -r * third, -third],
+        [-2.0 * third, r * third, -third],
+        [0.5 * third, 0.5 * r * third, third],
+        [0.5 * third, -0.5 * r * third, third],
+        [0.0, 0.0, 1.0],
+    ];
+    let product = |row: &[f64; 3], column: [f64; 3]| row.iter().zip(column).map(|(a, b)| a * b).sum::<f64>();
+    let mut packed = vec![0.0; 36 * outputs.next_multiple_of(PANEL) * channels];
+    let matrix = packed.len() / 36;
+    for (output, filter) in filters.chunks_exact(9 * channels).enumerate() {
+        for channel in 0..channels {
+            let weight = |tap: usize| f64::from(filter[tap * channels + channel]);
+            let to = (output / PANEL * channels + channel) * PANEL + output % PANEL;
+            for (i, left) in g.iter().enumerate() {
+                let line: [f64; 3] = std::array::from_fn(|x| product(left, [0, 1, 2].map(|y| weight(y * 3 + x))));
+                for (j, right) in g.iter().enumerate() {
+                    packed[(i * 6 + j) * matrix + to] = product(right, line) as f32;
+                }
+            }
+        }
+    }
+    packed
+}
+
 /// Neighbours of a sum that are multiplied at once.
 const QUAD: usize = 4;
 

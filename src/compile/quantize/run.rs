@@ -36,7 +36,8 @@ pub(super) struct Runnable {
 impl Runnable {
     /// Lowers a graph.
     pub(super) fn of(graph: &Graph) -> Result<Self, CompileError> {
-        let mut program = lower::lower(graph).map_err(CompileError::Problems)?;
+        // What is measured on samples shall not depend on what is fast for f32.
+        let mut program = lower::lower(graph, false).map_err(CompileError::Problems)?;
         memory::merge(&mut program);
         let layout = memory::layout(&program);
         let origins = vec![None; graph.tensors.len()];

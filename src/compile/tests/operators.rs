@@ -31,6 +31,35 @@ fn conv2d() {
 }
 
 #[test]
+fn winograd_conv2d() {
+    for (seed, pad, [lines, columns], residual) in
+        [(41, [1, 1, 1, 1], [16, 16], true), (42, [0, 2, 1, 1], [13, 19], false), (43, [0; 4], [30, 11], true)]
+    {
+        let mut draft = Draft::new(seed);
+        let [height, width] = [lines + 2 - pad[0] - pad[2], columns + 2 - pad[1] - pad[3]].map(|n| n as usize);
+        let shape = [1, lines as usize, columns as usize, 32];
+        let x = draft.input(&[1, height, width, 16]);
+        let (w, bias) = (draft.weights(&[32, 3, 3, 16]), draft.weights(&[32]));
+        let params =
+            conv2d::Params { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad, groups: 1, activation: RELU };
+        let mut inputs = vec![x, w, bias];
+        if residual {
+            inputs.push(draft.input(&shape));
+        }
+        let y = draft.node(Op::Conv2d(params), &inputs, &shape);
+        let w = draft.weights(&[32, 3, 3, 32]);
+        let params = conv2d::Params { pad: [1; 4], activation: Activation::new(ActivationKind::Silu), ..params };
+        let z = draft.node(Op::Conv2d(params), &[y, w], &shape);
+        draft.output(z);
+        let graph = draft.graph.clone();
+        let steps = draft.check().report.steps;
+        assert!(steps.iter().all(|step| step.op == "winograd_conv2d" && step.kernel == "winograd_f32"), "{steps:#?}");
+        let direct = crate::lower::lower(&graph, false).expect("the graph lowers");
+        assert!(direct.steps.iter().all(|step| step.params.code().name() == "conv2d"));
+    }
+}
+
+#[test]
 fn depthwise_conv2d() {
     let mut draft = Draft::new(4);
     let x = draft.input(&[2, 6, 5, 19]);

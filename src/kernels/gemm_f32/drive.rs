@@ -16,7 +16,7 @@ const WEIGHTS_BLOCK: usize = 512 * 1024;
 const DEPTH: usize = 256;
 
 /// Multiply-accumulates that are worth a task of their own.
-const TASK_MACS: usize = 128 * 1024;
+pub(crate) const TASK_MACS: usize = 128 * 1024;
 
 /// Multiply-accumulates of a thread that are worth two tasks: one that is held up leaves some to the others.
 const TWO_TASKS_MACS: usize = 4 * 1024 * 1024;

@@ -78,6 +78,54 @@ fn conv2d_holds_its_geometry_and_packing() {
 }
 
 #[test]
+fn winograd_conv2d_holds_its_geometry_packing_and_room() {
+    let run = |pad: [u32; 4], x: [u32; 2], y: [u32; 4], weights: u32, bias: u32, scratch: u32| {
+        cause(|d| {
+            let (x, y) = (d.f32(&[2, 7, x[0], x[1]]), d.f32(&y));
+            let (w, b, s) = (d.weights(&[weights]), d.weights(&[bias]), d.f32(&[scratch]));
+            d.step(&winograd_conv2d::Params { pad, activation: Activation::RELU }, &[x, w, b, y, s], &[y]);
+        })
+    };
+    let (pad, x, y) = ([1, 0, 0, 2], [9, 16], [2, 6, 9, 32]);
+    assert_eq!(run(pad, x, y, 18432, 32, 1728), None);
+    assert_eq!(run(pad, x, y, 18432, 32, 9000), None);
+    assert_eq!(run(pad, x, y, 18432, 32, 1727), Some(OpError::Shape));
+    assert_eq!(run(pad, x, y, 18431, 32, 1728), Some(OpError::Shape));
+    assert_eq!(run(pad, x, y, 18433, 32, 1728), Some(OpError::Shape));
+    assert_eq!(run(pad, x, y, 18432, 16, 1728), Some(OpError::Shape));
+    for wrong in [[1, 6, 9, 32], [2, 5, 9, 32], [2, 6, 8, 32], [2, 7, 9, 32]] {
+        assert_eq!(run(pad, x, wrong, 18432, 32, 1728), Some(OpError::Shape), "{wrong:?}");
+    }
+    // Whole panels of channels.
+    assert_eq!(run(pad, [9, 8], y, 36 * 8 * 32, 32, 1728), Some(OpError::Shape));
+    assert_eq!(run(pad, x, [2, 6, 9, 24], 36 * 16 * 24, 24, 1728), Some(OpError::Shape));
+    // Lengths that kernels could not count, and kernels that do not fit.
+    assert_eq!(run([u32::MAX, 0, 0, 2], x, y, 18432, 32, 1728), Some(OpError::Params));
+    assert_eq!(run([1, 0, 0, 0], [2, 16], y, 18432, 32, 1728), Some(OpError::Shape));
+    assert_eq!(winograd_conv2d::packed_len(u32::MAX, u32::MAX), None);
+}
+
+#[test]
+fn winograd_conv2d_works_in_the_arena() {
+    let run = |scratch: fn(&mut Draft) -> TensorId, is_given: bool| {
+        cause(|d| {
+            let (x, y) = (d.f32(&[1, 4, 4, 16]), d.f32(&[1, 2, 2, 16]));
+            let (w, b, s) = (d.weights(&[36 * 256]), d.weights(&[16]), scratch(d));
+            d.f32(&[36 * 32]);
+            let params = winograd_conv2d::Params { pad: [0; 4], activation: Activation::RELU };
+            let inputs = [x, w, b, y, s];
+            d.step(&params, &inputs[..if is_given { 5 } else { 4 }], &[y]);
+        })
+    };
+    let room = |d: &mut Draft| d.f32(&[36 * 32]);
+    assert_eq!(run(room, true), None);
+    assert_eq!(run(room, false), Some(OpError::Arity));
+    assert_eq!(run(|d| d.weights(&[36 * 32]), true), Some(OpError::Storage));
+    assert_eq!(run(|d| d.view(DType::F32, 0, &[36 * 32], &[1]), true), Some(OpError::Alias));
+    assert_eq!(run(|d| d.room(DType::I32, &[36 * 32]), true), Some(OpError::Type));
+}
+
+#[test]
 fn conv2d_wants_rows_and_constant_weights() {
     let run = |x_strides: [i32; 4], weights: fn(&mut Draft) -> TensorId| {
         cause(|d| {

@@ -110,6 +110,15 @@ pub(super) fn conv2d() -> Vec<u8> {
     d.finish()
 }
 
+fn winograd_conv2d() -> Vec<u8> {
+    let mut d = Draft::new("winograd");
+    let (x, y) = (d.f32(&[1, 5, 4, 16]), d.f32(&[1, 5, 3, 32]));
+    let (w, b, s) = (d.weights(&[36 * 16 * 32]), d.weights(&[32]), d.f32(&[36 * 48]));
+    let params = winograd_conv2d::Params { pad: [1, 0, 1, 1], activation: RELU };
+    d.step(&params, &[x, w, b, y, s], &[y]);
+    d.finish()
+}
+
 fn depthwise_conv2d() -> Vec<u8> {
     let mut d = Draft::new("depthwise");
     let (x, y, r) = (d.f32(&[2, 4, 4, 5]), d.f32(&[2, 2, 2, 5]), d.f32(&[2, 2, 2, 5]));
@@ -530,6 +539,7 @@ fn of(op: OpCode) -> Vec<u8> {
         OpCode::QPool2d => qpool2d(),
         OpCode::QSoftmax => qsoftmax(),
         OpCode::DynamicFullyConnected => dynamic_fully_connected(),
+        OpCode::WinogradConv2d => winograd_conv2d(),
         OpCode::MatMul => matmul(),
         OpCode::Attention => attention(),
         OpCode::Pool2d => pool2d(),
