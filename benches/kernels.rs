@@ -15,7 +15,7 @@ use coulter_kernels::requantize::{Epilogue, Requantize};
 use coulter_kernels::window::Axis;
 use coulter_kernels::{
     Isa, IsaSet, Rows, RowsMut, SingleThread, View, ViewMut, binary, conv_i8, copy, depthwise_f32, gemm_i8,
-    normalize_f32, pool_f32, reduce, softmax_f32, table,
+    normalize_f32, pool_f32, reduce, softmax_f32, table, winograd_f32,
 };
 use coulter_testkit::rng::Rng;
 use criterion::measurement::WallTime;
@@ -228,16 +228,43 @@ fn conv(c: &mut Criterion) {
     }
 }
 
+/// Those of 3×3 and stride 1 in tiles.
+fn conv_in_tiles(c: &mut Criterion) {
+    let mut bench = Bench::new(c, "winograd_f32");
+    let whole = |outputs: usize| outputs.is_multiple_of(gemm_f32::PANEL);
+    let fits = |(_, _, kernel, stride, channels, outputs): &Convolution| {
+        (*kernel, *stride) == ([3, 3], 1) && whole(*channels) && whole(*outputs)
+    };
+    for (name, [h, w], _, _, channels, outputs) in CONVOLUTIONS.into_iter().filter(fits) {
+        let (vertical, horizontal) = (axis(h, 3, 1), axis(w, 3, 1));
+        let shape = conv_f32::Shape { batch: 1, vertical, horizontal, channels, outputs, groups: 1 };
+        let (x, weights) = (bench.f32s(h * w * channels), bench.f32s(winograd_f32::packed_len(channels, outputs)));
+        let room = 14 * winograd_f32::scratch_len(channels, outputs);
+        let run = |kernel: &winograd_f32::WinogradKernel, isa, y: &mut [f32]| {
+            let x = Rows::of(&x, h * w, channels, channels);
+            let conv = Conv { shape, x, w: &weights, bias: None, residual: None, activation: Function::RELU };
+            let gemm = gemm_f32::select(IsaSet::detect().capped(isa));
+            let mut y = RowsMut::of(y, h * w, outputs, outputs);
+            kernel.run(gemm, &conv, &mut y, &mut vec![0.0; room], &SingleThread);
+        };
+        let shape = format!("{name} {h}x{w}x{channels} to {outputs}");
+        bench.case(kernels!(winograd_f32), &shape, (h * w * 9 * channels * outputs, h * w * outputs), run);
+    }
+}
+
+/// Name, height and width, stride and channels of depthwise convolutions of 3×3.
+const DEPTHWISE: [(&str, [usize; 2], usize, usize); 6] = [
+    ("vww", [48, 48], 1, 8),
+    ("mobilenetv2", [112, 112], 1, 32),
+    ("mobilenetv2", [56, 56], 2, 144),
+    ("mobilenetv2", [14, 14], 1, 576),
+    ("mobilenetv2", [7, 7], 1, 960),
+    ("dscnn", [25, 5], 1, 64),
+];
+
 fn depthwise(c: &mut Criterion) {
     let mut bench = Bench::new(c, "depthwise_f32");
-    let shapes = [
-        ("mobilenetv2", [112, 112], 1, 32),
-        ("mobilenetv2", [56, 56], 2, 144),
-        ("mobilenetv2", [14, 14], 1, 576),
-        ("mobilenetv2", [7, 7], 1, 960),
-        ("dscnn", [25, 5], 1, 64),
-    ];
-    for (name, [h, w], stride, channels) in shapes {
+    for (name, [h, w], stride, channels) in DEPTHWISE {
         let (vertical, horizontal) = (axis(h, 3, stride), axis(w, 3, stride));
         let shape = depthwise_f32::Shape { batch: 1, vertical, horizontal, channels };
         let pixels = vertical.output * horizontal.output;
@@ -490,6 +517,7 @@ fn main() {
     for family in [
         gemm,
         conv,
+        conv_in_tiles,
         gemm_of_bytes,
         conv_of_bytes,
         depthwise,
@@ -504,6 +532,7 @@ fn main() {
         bytes::functions_of_bytes,
         bytes::elementwise_bytes,
         bytes::pool_bytes,
+        bytes::depthwise_bytes,
         bytes::dynamic,
     ] {
         family(&mut criterion);

@@ -3,12 +3,12 @@
 use coulter_kernels::activation::Function;
 use coulter_kernels::window::Axis;
 use coulter_kernels::{
-    Isa, IsaSet, Rows, RowsMut, SingleThread, View, ViewMut, binary_i8, dequantize, dynamic_i8, gemm_i8, pool_i8,
-    quantize, requantize, softmax_i8, table,
+    Isa, IsaSet, Rows, RowsMut, SingleThread, View, ViewMut, binary_i8, depthwise_i8, dequantize, dynamic_i8, gemm_i8,
+    pool_i8, quantize, requantize, softmax_i8, table,
 };
 use criterion::Criterion;
 
-use super::{Bench, activations, axis};
+use super::{Bench, DEPTHWISE, activations, axis, epilogue, scaling};
 
 pub(super) fn conversions(c: &mut Criterion) {
     const PIXELS: usize = 224 * 224;
@@ -114,6 +114,34 @@ pub(super) fn pool_bytes(c: &mut Criterion) {
         let taps = kernel[0] * kernel[1];
         let shape = format!("{name} {kind:?} {h}x{w}x{channels}");
         bench.exact(kernels!(pool_i8), &shape, (pixels * taps * channels, pixels * channels), run);
+    }
+}
+
+pub(super) fn depthwise_bytes(c: &mut Criterion) {
+    let mut bench = Bench::new(c, "depthwise_i8");
+    let shapes = DEPTHWISE.map(|(name, size, stride, channels)| (name, size, 3, stride, channels));
+    let wide = [("mobilenet_v3", [14, 14], 5, 1, 240), ("efficientnet", [28, 28], 5, 2, 240)];
+    for (name, [h, w], kernel, stride, channels) in shapes.into_iter().chain(wide) {
+        let (vertical, horizontal) = (axis(h, kernel, stride), axis(w, kernel, stride));
+        let shape = depthwise_i8::Shape { batch: 1, vertical, horizontal, channels };
+        let (pixels, taps, quad) = (vertical.output * horizontal.output, kernel * kernel, depthwise_i8::QUAD);
+        let padded = channels.next_multiple_of(depthwise_i8::PANEL);
+        let x = bench.bytes(h * w * channels);
+        let mut weights = bench.weights(kernel.div_ceil(quad) * kernel * padded * quad);
+        for (i, w) in weights.iter_mut().enumerate() {
+            if i / (kernel * padded * quad) * quad + i % quad >= kernel {
+                *w = 0;
+            }
+        }
+        let ends = scaling(taps, channels);
+        let run = |depthwise: &depthwise_i8::DepthwiseKernel, isa, y: &mut [u8]| {
+            let (x, epilogue) = (Rows::of(&x, h * w, channels, channels), epilogue(&ends, isa));
+            let y = RowsMut::of(y, pixels, channels, channels);
+            let operands = depthwise_i8::Operands { x, x_zero: 128, weights: &weights, w_zero: 0, epilogue, y };
+            depthwise.apply(&shape, &operands, &SingleThread);
+        };
+        let shape = format!("{name} {h}x{w}x{channels} {kernel}x{kernel} by {stride}");
+        bench.exact(kernels!(depthwise_i8), &shape, (pixels * taps * channels, pixels * channels), run);
     }
 }
 

@@ -36,7 +36,11 @@ pub fn golden(session: &mut Session<'_>, case: usize) -> Result<Option<Mismatch>
     Ok(plan.outputs().enumerate().find_map(differs))
 }
 
-fn feed(session: &mut Session<'_>, case: &GoldenCase<'_>) {
+/// Copies the inputs of a golden case in, and forgets what was kept from run to run.
+///
+/// # Panics
+/// If the case is another plan's with inputs of other sizes.
+pub fn feed(session: &mut Session<'_>, case: &GoldenCase<'_>) {
     for i in 0..session.plan().input_count() {
         session.input_mut(i).copy_from_slice(case.input(i));
     }

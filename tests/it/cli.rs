@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use tract_onnx::prelude::Framework;
 
 use crate::{golden, npz};
 
@@ -164,6 +165,79 @@ fn diff_finds_no_difference() {
     let image = sample("digits_cnn", "golden.npz");
     let done = coulter(&folder, &["diff", &onnx, &plan, "--input", &image]);
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A folder of the model's photos, and its classes by file name, the second one as told.
+fn photos(folder: &Folder, second: u32) -> (String, String) {
+    let (photos, classes) = (folder.file("photos"), folder.file("classes.json"));
+    std::fs::create_dir_all(&photos).expect("a folder can be made");
+    for name in ["sample_3.png", "sample_7.png"] {
+        std::fs::copy(sample("digits_cnn", name), Path::new(&photos).join(name)).expect("a photo can be copied");
+    }
+    let text = format!(r#"{{"sample_3.png": 3, "sample_7.png": {second}}}"#);
+    std::fs::write(&classes, text).expect("a file can be written");
+    (photos, classes)
+}
+
+#[test]
+fn photos_in_a_folder_calibrate_and_classes_score() {
+    let folder = Folder::new("calibrate");
+    let (plan, report) = (folder.file("digits.plan"), folder.file("report.json"));
+    for (second, accuracy) in [(7, 1.0), (1, 0.5)] {
+        let (photos, classes) = photos(&folder, second);
+        let arguments = ["--int8", "--calibrate", &photos, "--labels", &classes, "-o", &plan, "--report", &report];
+        let done = coulter(&folder, &[&["compile", &model("digits_cnn")], &arguments[..]].concat());
+        assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+        let text = std::fs::read(&report).expect("the report is there");
+        let report: Value = serde_json::from_slice(&text).expect("the report is JSON");
+        let told = &report["quantization"];
+        assert_eq!((told["measure"].as_str(), told["samples"].as_u64()), (Some("accuracy"), Some(2)));
+        assert_eq!((told["f32"].as_f64(), told["int8"].as_f64()), (Some(accuracy), Some(accuracy)));
+    }
+    let done = coulter(&folder, &["run", &plan, "--input", &sample("digits_cnn", "sample_7.png")]);
+    let answer = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(answer.lines().any(|line| line.trim_start().starts_with("7 ") && line.contains('%')), "{answer}");
+}
+
+/// A copy of the model with one constant negated.
+fn with_negated(folder: &Folder, onnx: &str, constant: usize) -> String {
+    let proto = tract_onnx::onnx().proto_model_for_path(onnx).expect("the model is sound");
+    let graph = proto.graph.expect("a model has a graph");
+    let mut large = graph.initializer.iter().filter(|t| t.raw_data.len() > 1024);
+    let wanted = &large.nth(constant).expect("the model has constants").raw_data;
+    let mut bytes = std::fs::read(onnx).expect("the model is there");
+    let at = bytes.windows(wanted.len()).position(|w| w == &wanted[..]).expect("constants lie in the file");
+    // The sign of a little-endian f32 is in its last byte.
+    bytes[at..at + wanted.len()].iter_mut().skip(3).step_by(4).for_each(|b| *b ^= 0x80);
+    let other = folder.file("other.onnx");
+    std::fs::write(&other, bytes).expect("a file can be written");
+    other
+}
+
+#[test]
+fn diff_of_8_bits_stops_at_the_first_surprise() {
+    let folder = Folder::new("surprise");
+    let (onnx, plan) = (model("digits_cnn"), folder.file("digits.plan"));
+    let image = sample("digits_cnn", "sample_3.png");
+    let arguments = ["compile", &onnx, "--int8", "--calibrate", &photos(&folder, 7).0, "-o", &plan];
+    let done = coulter(&folder, &arguments);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+
+    let told = json(&folder, &["diff", &onnx, &plan, "--input", &image]);
+    let rows = told["rows"].as_array().expect("rows");
+    assert!(rows.len() > 3 && rows.iter().any(|r| r["op"] == "qconv2d"), "{told}");
+    assert!(rows.iter().all(|r| r["sqnr_db"].as_f64() > Some(20.0) && r["first_surprise"] == false), "{told}");
+
+    let other = with_negated(&folder, &onnx, 0);
+    let done = coulter(&folder, &["diff", &other, &plan, "--input", &image, "--json"]);
+    assert_ne!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stdout));
+    let told: Value = serde_json::from_slice(&done.stdout).expect("JSON all the same");
+    let rows = told["rows"].as_array().expect("rows");
+    let surprises: Vec<&Value> = rows.iter().filter(|r| r["first_surprise"] == true).collect();
+    assert_eq!((told["ok"].as_bool(), surprises.len()), (Some(false), 1), "{told}");
+    let errors = String::from_utf8_lossy(&done.stderr).into_owned();
+    let tensor = surprises[0]["tensor"].as_str().expect("a name");
+    assert!(errors.contains(tensor), "{tensor}: {errors}");
 }
 
 #[test]
