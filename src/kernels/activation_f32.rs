@@ -21,6 +21,7 @@ use crate::{Isa, RowsMut};
 crate::kernels! { ActivationKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

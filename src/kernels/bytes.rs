@@ -9,6 +9,8 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 pub(crate) mod generic;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,8 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 pub(crate) mod block;
 pub(crate) mod generic;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 
 /// A vector of f32 with what elementwise functions need.
 ///
@@ -116,8 +118,22 @@ pub(crate) unsafe trait Lanes: Copy {
 /// # Safety
 /// As for [`Lanes`].
 pub(crate) unsafe trait Fused: Lanes {
+    /// Whether multiplying by a lane costs no more than by a vector.
+    const BY_LANE: bool = false;
+
     /// `self · a + b`.
     unsafe fn fused(self, a: Self, b: Self) -> Self;
+
+    /// `self · a[lane] + b`.
+    #[inline(always)]
+    unsafe fn fused_lane(self, a: Self, lane: usize, b: Self) -> Self {
+        let mut lanes = [0f32; 16];
+        // SAFETY: no vector has more than 16 lanes.
+        unsafe {
+            a.store(lanes.as_mut_ptr());
+            self.fused(Self::splat(lanes[lane]), b)
+        }
+    }
 }
 
 /// `self · a + b`, rounded twice.

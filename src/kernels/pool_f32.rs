@@ -19,6 +19,7 @@ use crate::{Isa, Parallel, Rows, RowsMut};
 crate::kernels! { PoolKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

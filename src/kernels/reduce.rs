@@ -23,6 +23,7 @@ pub use plain::{Extremes, index, integers};
 crate::kernels! { ReduceKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

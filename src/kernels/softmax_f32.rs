@@ -15,6 +15,7 @@ use crate::{Isa, Rows, RowsMut};
 crate::kernels! { SoftmaxKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

@@ -22,6 +22,7 @@ use transform::{Finish, Patch};
 crate::kernels! { WinogradKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

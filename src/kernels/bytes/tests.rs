@@ -29,6 +29,8 @@ fn widening_and_spreading_have_their_inverses() {
     // SAFETY: portable, or the processor was asked.
     unsafe {
         assert!(there_and_back::<super::generic::U8x4>() == expected);
+        #[cfg(target_arch = "aarch64")]
+        assert!(there_and_back::<super::neon::U8x16>() == expected);
         #[cfg(target_arch = "x86_64")]
         {
             if crate::IsaSet::detect().contains(crate::Isa::Avx2) {

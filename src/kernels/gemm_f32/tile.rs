@@ -75,8 +75,28 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
         for s in 0..t.count {
             let segment = t.segments.add(s);
             let rows = (*segment).rows.cast::<[*const f32; M]>().read();
-            let begin = (*segment).offset;
-            for k in begin..begin + (*segment).len {
+            let mut begin = (*segment).offset;
+            let end = begin + (*segment).len;
+            if V::BY_LANE {
+                while begin + V::N <= end {
+                    let mut a = [V::splat(0.0); M];
+                    unrolled!(i < M => { a[i] = V::load(rows[i].add(begin)); });
+                    unrolled!(lane < V::N, of 4 => {
+                        let mut b = [V::splat(0.0); NV];
+                        for (j, v) in b.iter_mut().enumerate() {
+                            *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));
+                        }
+                        unrolled!(i < M => {
+                            for (v, b) in sums[i].iter_mut().zip(b) {
+                                *v = b.fused_lane(a[i], lane, *v);
+                            }
+                        });
+                        w = w.wrapping_offset(t.step);
+                    });
+                    begin += V::N;
+                }
+            }
+            for k in begin..end {
                 let mut b = [V::splat(0.0); NV];
                 for (j, v) in b.iter_mut().enumerate() {
                     *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));

@@ -6,6 +6,7 @@ use crate::lanes::Lanes;
 crate::kernels! { BlendKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 
