@@ -2,7 +2,7 @@
 
 use coulter_kernels::IsaSet;
 use coulter_kernels::window::Axis;
-use coulter_plan::{DType, Dims, OpError, Plan, Step, Tensor};
+use coulter_plan::{DType, Dims, OpError, Plan, Space, Step, Tensor};
 
 use crate::arena::{RowSlot, Slot};
 use crate::error::RunErrorKind;
@@ -59,6 +59,16 @@ impl<'p> BindContext<'p> {
     /// Input `i` as a slot, if it is there.
     pub fn optional_slot(&self, i: usize, dtype: DType) -> Result<Option<Slot>, OpError> {
         self.step.operands.input(i).map(|t| typed(t, dtype).map(|t| Slot::new(&t))).transpose()
+    }
+
+    /// Bytes of input `i`, which must lie whole in the weights section.
+    pub fn weights(&self, i: usize) -> Result<&'p [u8], OpError> {
+        let tensor = self.input(i)?;
+        let bytes = tensor.len().and_then(|len| len.checked_mul(tensor.dtype.size())).ok_or(OpError::Shape)?;
+        let begin = usize::try_from(tensor.offset).map_err(|_| OpError::Storage)?;
+        let end = begin.checked_add(bytes).ok_or(OpError::Storage)?;
+        let is_there = tensor.space == Space::Weights && tensor.is_dense();
+        self.plan.weights().get(begin..end).filter(|_| is_there).ok_or(OpError::Storage)
     }
 
     /// Output `i` as a slot.

@@ -1,5 +1,6 @@
 //! What follows the sums of a quantized product, as bound steps keep it.
 
+use coulter_kernels::IsaSet;
 use coulter_kernels::requantize::{Epilogue, Inner, Requantize, Residual};
 use coulter_kernels::table::{self, TableKernel};
 use coulter_plan::requantize::{self as plan, ResidualKind};
@@ -52,6 +53,28 @@ impl Finish {
             look_up: self.look_up,
         }
     }
+}
+
+/// The instruction sets whose kernels may round the results of a product with sums of `terms` elements: all, or where a
+/// hostile plan scales sums past 2³¹, the generic one. Vectors convert such a number to the least integer, whatever its
+/// sign, where the contract wants the nearest.
+pub(crate) fn isas(context: &BindContext<'_>, terms: usize, residual: &plan::Residual) -> Result<IsaSet, OpError> {
+    /// Greatest product of a byte and a weight less its zero point.
+    const PRODUCT: f32 = 255.0 * 255.0;
+    const WRAPS: f32 = (1_u32 << 31) as f32;
+    let (bias, multiplier) = (context.weights(2)?, context.weights(3)?);
+    let added = match (context.step.operands.input(4), residual.kind) {
+        (None, _) => 0.0,
+        (Some(_), ResidualKind::Plain) => 255.0 * residual.scale.abs(),
+        (Some(_), ResidualKind::Rounded) => 255.0 * (residual.scale.abs() + residual.inner_scale.abs()),
+    };
+    let is_bounded = |(bias, multiplier): (&[u8; 4], &[u8; 4])| {
+        let sum = terms as f32 * PRODUCT + (i32::from_le_bytes(*bias) as f32).abs();
+        // Not so for NaN.
+        sum.min(WRAPS) * f32::from_le_bytes(*multiplier).abs() + added < WRAPS
+    };
+    let are_bounded = bias.as_chunks().0.iter().zip(multiplier.as_chunks().0).all(is_bounded);
+    Ok(if are_bounded { context.isas } else { IsaSet::GENERIC })
 }
 
 /// A parameter that is a byte.

@@ -8,7 +8,7 @@ use coulter_plan::{DType, OpError};
 use crate::arena::{RowSlot, Slot};
 use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
-use crate::requantize::{Finish, byte};
+use crate::requantize::{Finish, byte, isas};
 use crate::session::RunContext;
 
 #[cfg(test)]
@@ -32,8 +32,9 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
     let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
     let [vertical, horizontal] = axes(x, y, params.kernel, params.stride, params.dilation, params.pad);
     let groups = params.groups as usize;
+    let terms = (x[3] / groups.max(1)).saturating_mul(vertical.kernel).saturating_mul(horizontal.kernel);
     Ok(Args {
-        kernel: select(context.isas),
+        kernel: select(isas(context, terms, &params.residual)?),
         shape: Shape { batch: x[0], vertical, horizontal, channels: x[3], outputs: y[3], groups },
         x_zero: byte(params.x_zero)?,
         w_zero: params.w_zero,

@@ -7,7 +7,7 @@ use coulter_plan::{DType, OpError};
 use crate::arena::{RowSlot, Slot};
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
-use crate::requantize::Finish;
+use crate::requantize::{Finish, isas};
 use crate::session::RunContext;
 
 #[cfg(test)]
@@ -26,10 +26,11 @@ pub struct Args {
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
     let params: Params = context.params()?;
+    let x = context.input_rows(0, DType::U8)?;
     Ok(Args {
-        kernel: select(context.isas),
+        kernel: select(isas(context, x.cols, &params.residual)?),
         w_zero: params.w_zero,
-        x: context.input_rows(0, DType::U8)?,
+        x,
         weights: context.input_slot(1, DType::I8)?,
         finish: Finish::bind(context, &params.requantize, &params.residual)?,
         y: context.output_rows(0, DType::U8)?,

@@ -101,3 +101,42 @@ fn a_residual_may_be_the_output() {
         }
     });
 }
+
+#[test]
+fn sums_that_are_scaled_past_32_bits_saturate() {
+    let (k, n) = (8, 16);
+    let multipliers = [1e6, 3e9, f32::MAX, f32::INFINITY, 2e5, 1e7, 0.01, f32::NAN];
+    let requantize = Requantize { zero: 100, low: 3, high: 250 };
+    for kind in [ResidualKind::Plain, ResidualKind::Rounded] {
+        // Of the residual alone, too, and of what is quantized in between.
+        for scale in [1.0, 1e9] {
+            let inner = Requantize { zero: 120, low: 0, high: 255 };
+            let how = Residual { kind, scale, zero: 10, inner_scale: scale, inner };
+            let draft = || {
+                let mut d = Draft::new();
+                let x = d.filled(DType::U8, &[1, k as u32], &[255; 8]);
+                let r = d.filled(DType::U8, &[1, n as u32], &[200; 16]);
+                let y = d.room(DType::U8, &[1, n as u32]);
+                let w: Vec<i8> = (0..k * n).map(|i| if i % n < 8 { 127 } else { -127 }).collect();
+                let panels = pack(&w, k, n);
+                let w = d.constant(DType::I8, &[panels.len() as u32], &panels);
+                let bias = d.constant(DType::I32, &[16], &[0; 64]);
+                let multiplier: Vec<f32> = (0..n).map(|c| multipliers[c % 8]).collect();
+                let multiplier = d.constant(DType::F32, &[16], &padded(&multiplier, f32::to_le_bytes));
+                d.step(
+                    &Params { w_zero: 0, requantize, residual: how },
+                    &[x, w, bias, multiplier, r].map(Some),
+                    &[Some(y)],
+                );
+                (d, y)
+            };
+            run_all(draft, |results, y| {
+                let y = results.bytes(y);
+                assert_eq!(y[..6], [250; 6], "{how:?}");
+                if scale == 1.0 && kind == ResidualKind::Plain {
+                    assert_eq!(y[8..14], [3; 6], "{how:?}");
+                }
+            });
+        }
+    }
+}
