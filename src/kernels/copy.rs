@@ -3,6 +3,8 @@
 //! Elements are bytes of one size to a copy; kernels differ in how they move rows of 32-bit elements, and how they
 //! transpose these and single bytes.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod squares;
 mod strided;
 #[cfg(test)]
 mod tests;
@@ -12,6 +14,7 @@ use crate::{Element, Isa, Parallel, View, ViewMut};
 
 crate::kernels! { CopyKernel:
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 
@@ -109,7 +112,7 @@ impl<T> Block<T> {
     ///
     /// # Safety
     /// The block's elements are valid to read and to write respectively.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     unsafe fn part(&self, r: usize, c: usize, rows: usize, cols: usize) -> Self {
         // SAFETY: the caller stays inside the block.
         unsafe {

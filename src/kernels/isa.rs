@@ -1,5 +1,8 @@
 //! Instruction sets, and which of them this processor has.
 
+#[cfg(test)]
+mod tests;
+
 /// An instruction set that kernels are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]

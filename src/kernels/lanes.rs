@@ -12,6 +12,8 @@ pub(crate) mod block;
 pub(crate) mod generic;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod pair;
 
 /// A vector of f32 with what elementwise functions need.
 ///
@@ -121,8 +123,22 @@ pub(crate) unsafe trait Fused: Lanes {
     /// Whether multiplying by a lane costs no more than by a vector.
     const BY_LANE: bool = false;
 
+    /// The same number, of which the compiler does not know where it comes from: addresses made with it stay sums, where
+    /// it would count up a pointer for each.
+    #[inline(always)]
+    fn opaque(i: usize) -> usize {
+        i
+    }
+
     /// `self · a + b`.
     unsafe fn fused(self, a: Self, b: Self) -> Self;
+
+    /// `self` within bounds, which are numbers; NaN stays. A zero that equals a bound may have the sign of either.
+    #[inline(always)]
+    unsafe fn clamp(self, low: Self, high: Self) -> Self {
+        // SAFETY: as the caller promises.
+        unsafe { high.min(low.max(self)) }
+    }
 
     /// `self · a[lane] + b`.
     #[inline(always)]

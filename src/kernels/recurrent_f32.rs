@@ -4,7 +4,7 @@
 //! passes the gates. Products are those of [`crate::gemm_f32`], functions those of [`crate::activation_f32`]; what lies
 //! between rounds each operation once. The cell clip bounds what the gates' functions are given, not the cell.
 
-mod blend;
+pub(crate) mod blend;
 mod step;
 #[cfg(test)]
 mod tests;

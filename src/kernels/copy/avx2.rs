@@ -2,49 +2,23 @@
 
 use core::arch::x86_64::*;
 
+use super::squares::{self, Square};
 use super::{Block, CopyKernel, generic};
 use crate::Isa;
+use crate::lanes::avx2::F32x8;
 
 /// Elements of a vector.
 const N: usize = 8;
 
-/// Rows of at least a vector end with one that overlaps its forerunner: source and target share nothing, so that
-/// writing twice is harmless.
 #[target_feature(enable = "avx2")]
 unsafe fn rows(block: &Block<u32>) {
-    let cols = block.cols;
-    // SAFETY: `i + N` is at most `cols`; shorter rows are copied element by element.
-    unsafe {
-        if cols > 1024 {
-            for r in 0..block.rows as isize {
-                let (x, y) = (block.x.offset(r * block.x_pitch), block.y.offset(r * block.y_pitch));
-                core::ptr::copy_nonoverlapping(x, y, cols);
-            }
-            return;
-        }
-        for r in 0..block.rows as isize {
-            let (x, y) = (block.x.offset(r * block.x_pitch), block.y.offset(r * block.y_pitch));
-            if cols < N {
-                for i in 0..cols {
-                    y.add(i).write(x.add(i).read());
-                }
-                continue;
-            }
-            let mut i = 0;
-            while i + N <= cols {
-                store(y.add(i), load(x.add(i)));
-                i += N;
-            }
-            if i < cols {
-                store(y.add(cols - N), load(x.add(cols - N)));
-            }
-        }
-    }
+    // SAFETY: as the caller promises.
+    unsafe { squares::rows::<F32x8>(block) }
 }
 
 #[target_feature(enable = "avx2")]
 unsafe fn transpose(block: &Block<u32>) {
-    // SAFETY: each part has elements of the block alone.
+    // SAFETY: as the caller promises.
     unsafe {
         if block.cols == 3 && block.y_pitch == 3 {
             return interleave_3(block);
@@ -52,101 +26,81 @@ unsafe fn transpose(block: &Block<u32>) {
         if block.rows == 3 && block.x_pitch == 3 {
             return deinterleave_3(block);
         }
-        let (whole_rows, whole_cols) = (block.rows / N * N, block.cols / N * N);
-        // Pairs of squares use up lines of the cache on both sides.
-        let mut r = 0;
-        while r < whole_rows {
-            let rows = (whole_rows - r).min(2 * N);
-            let mut c = 0;
-            while c < whole_cols {
-                for r in (r..r + rows).step_by(N) {
-                    square(&block.part(r, c, N, N));
-                }
-                c += N;
-            }
-            r += rows;
-        }
-        if whole_cols < block.cols {
-            generic::transpose(&block.part(0, whole_cols, whole_rows, block.cols - whole_cols));
-        }
-        if whole_rows < block.rows {
-            generic::transpose(&block.part(whole_rows, 0, block.rows - whole_rows, block.cols));
-        }
+        squares::transpose::<Floats>(block);
     }
 }
-
-/// Eight rows of eight.
-#[inline]
-#[target_feature(enable = "avx2")]
-unsafe fn square(block: &Block<u32>) {
-    // SAFETY: the block is eight rows of eight on both sides.
-    unsafe {
-        let mut a = [_mm256_setzero_ps(); N];
-        for (i, a) in a.iter_mut().enumerate() {
-            *a = load(block.x.offset(i as isize * block.x_pitch));
-        }
-        let mut b = a;
-        for i in 0..4 {
-            b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
-            b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
-        }
-        for half in [0, 4] {
-            a[half] = _mm256_shuffle_ps::<0b01_00_01_00>(b[half], b[half + 2]);
-            a[half + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(b[half], b[half + 2]);
-            a[half + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(b[half + 1], b[half + 3]);
-            a[half + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(b[half + 1], b[half + 3]);
-        }
-        for i in 0..4 {
-            let low = _mm256_permute2f128_ps::<0x20>(a[i], a[i + 4]);
-            let high = _mm256_permute2f128_ps::<0x31>(a[i], a[i + 4]);
-            store(block.y.offset(i as isize * block.y_pitch), low);
-            store(block.y.offset((i + 4) as isize * block.y_pitch), high);
-        }
-    }
-}
-
-/// Bytes of a row of a square.
-const BYTES: usize = 16;
 
 #[target_feature(enable = "avx2")]
 unsafe fn transpose_bytes(block: &Block<u8>) {
-    let (whole_rows, whole_cols) = (block.rows / BYTES * BYTES, block.cols / BYTES * BYTES);
-    // SAFETY: each part has elements of the block alone.
-    unsafe {
-        for r in (0..whole_rows).step_by(BYTES) {
-            for c in (0..whole_cols).step_by(BYTES) {
-                square_of_bytes(&block.part(r, c, BYTES, BYTES));
+    // SAFETY: as the caller promises.
+    unsafe { squares::transpose::<Bytes>(block) }
+}
+
+/// Eight rows of eight.
+struct Floats;
+
+impl Square for Floats {
+    type Element = u32;
+    const SIDE: usize = N;
+    // Pairs of squares use up lines of the cache on both sides.
+    const ROWS: usize = 2 * N;
+
+    #[inline(always)]
+    unsafe fn transpose(block: &Block<u32>) {
+        // SAFETY: the block is eight rows of eight on both sides.
+        unsafe {
+            let mut a = [_mm256_setzero_ps(); N];
+            for (i, a) in a.iter_mut().enumerate() {
+                *a = load(block.x.offset(i as isize * block.x_pitch));
             }
-        }
-        if whole_cols < block.cols {
-            generic::transpose(&block.part(0, whole_cols, whole_rows, block.cols - whole_cols));
-        }
-        if whole_rows < block.rows {
-            generic::transpose(&block.part(whole_rows, 0, block.rows - whole_rows, block.cols));
+            let mut b = a;
+            for i in 0..4 {
+                b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+                b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+            }
+            for half in [0, 4] {
+                a[half] = _mm256_shuffle_ps::<0b01_00_01_00>(b[half], b[half + 2]);
+                a[half + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(b[half], b[half + 2]);
+                a[half + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(b[half + 1], b[half + 3]);
+                a[half + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(b[half + 1], b[half + 3]);
+            }
+            for i in 0..4 {
+                let low = _mm256_permute2f128_ps::<0x20>(a[i], a[i + 4]);
+                let high = _mm256_permute2f128_ps::<0x31>(a[i], a[i + 4]);
+                store(block.y.offset(i as isize * block.y_pitch), low);
+                store(block.y.offset((i + 4) as isize * block.y_pitch), high);
+            }
         }
     }
 }
 
 /// Sixteen rows of sixteen: four times, rows i and i + 8 are interleaved to rows 2i and 2i + 1.
-#[inline]
-#[target_feature(enable = "avx2")]
-unsafe fn square_of_bytes(block: &Block<u8>) {
-    // SAFETY: the block is sixteen rows of sixteen on both sides.
-    unsafe {
-        let mut a = [_mm_setzero_si128(); BYTES];
-        for (i, a) in a.iter_mut().enumerate() {
-            *a = _mm_loadu_si128(block.x.offset(i as isize * block.x_pitch).cast());
-        }
-        for _ in 0..4 {
-            let mut b = a;
-            for i in 0..BYTES / 2 {
-                b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + BYTES / 2]);
-                b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + BYTES / 2]);
+struct Bytes;
+
+impl Square for Bytes {
+    type Element = u8;
+    const SIDE: usize = 16;
+    const ROWS: usize = 16;
+
+    #[inline(always)]
+    unsafe fn transpose(block: &Block<u8>) {
+        // SAFETY: the block is sixteen rows of sixteen on both sides.
+        unsafe {
+            let mut a = [_mm_setzero_si128(); 16];
+            for (i, a) in a.iter_mut().enumerate() {
+                *a = _mm_loadu_si128(block.x.offset(i as isize * block.x_pitch).cast());
             }
-            a = b;
-        }
-        for (i, a) in a.into_iter().enumerate() {
-            _mm_storeu_si128(block.y.offset(i as isize * block.y_pitch).cast(), a);
+            for _ in 0..4 {
+                let mut b = a;
+                for i in 0..8 {
+                    b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+                    b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+                }
+                a = b;
+            }
+            for (i, a) in a.into_iter().enumerate() {
+                _mm_storeu_si128(block.y.offset(i as isize * block.y_pitch).cast(), a);
+            }
         }
     }
 }

@@ -238,21 +238,25 @@ impl Line<'_> {
             }
             let (low, high) = (V::splat(self.low), V::splat(self.high));
             let present = self.horizontal.output - ox;
+            let (residual, r_pitch) = self.residual.unwrap_or((core::ptr::null(), 0));
+            let mut residual = residual.wrapping_add(ox * r_pitch);
+            let mut y = self.y.add(ox * self.y_pitch);
             for (t, sum) in sums.into_iter().enumerate() {
                 if EDGE && t >= present {
                     break;
                 }
                 let mut sum = sum;
-                if let Some((residual, pitch)) = self.residual {
-                    sum = sum.add(self.load::<V, FULL>(residual.add((ox + t) * pitch)));
+                if self.residual.is_some() {
+                    sum = sum.add(self.load::<V, FULL>(residual));
                 }
-                let sum = high.min(low.max(sum));
-                let y = self.y.add((ox + t) * self.y_pitch);
+                let sum = sum.clamp(low, high);
                 if FULL {
                     sum.store(y);
                 } else {
                     sum.store_first(y, self.channels);
                 }
+                // Past the last pixel these may be no addresses of the tensors.
+                (residual, y) = (residual.wrapping_add(r_pitch), y.wrapping_add(self.y_pitch));
             }
         }
     }

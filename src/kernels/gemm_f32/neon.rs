@@ -17,7 +17,7 @@ pub static KERNEL: GemmKernel = GemmKernel {
     isa: Isa::Neon,
     tiles: &[
         Tiles { panels: 4, by_rows: &[run::<1, 16>] },
-        Tiles { panels: 2, by_rows: &[run::<1, 8>, run::<2, 8>, run::<3, 8>] },
+        Tiles { panels: 2, by_rows: &[run::<1, 8>, run::<2, 8>] },
         Tiles { panels: 1, by_rows: &[run::<1, 4>, run::<2, 4>, run::<3, 4>, run::<4, 4>, run::<5, 4>, run::<6, 4>] },
     ],
     half: &[run::<1, 2>, run::<2, 2>, run::<3, 2>, run::<4, 2>, run::<5, 2>, run::<6, 2>],

@@ -1,6 +1,7 @@
 //! The micro-kernel: a register tile of rows by columns, its weights in panels of 16 columns.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use super::PANEL;
 use crate::lanes::Fused;
@@ -75,28 +76,18 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
         for s in 0..t.count {
             let segment = t.segments.add(s);
             let rows = (*segment).rows.cast::<[*const f32; M]>().read();
-            let mut begin = (*segment).offset;
-            let end = begin + (*segment).len;
+            let (mut begin, mut len) = ((*segment).offset, (*segment).len);
             if V::BY_LANE {
-                while begin + V::N <= end {
-                    let mut a = [V::splat(0.0); M];
-                    unrolled!(i < M => { a[i] = V::load(rows[i].add(begin)); });
-                    unrolled!(lane < V::N, of 4 => {
-                        let mut b = [V::splat(0.0); NV];
-                        for (j, v) in b.iter_mut().enumerate() {
-                            *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));
-                        }
-                        unrolled!(i < M => {
-                            for (v, b) in sums[i].iter_mut().zip(b) {
-                                *v = b.fused_lane(a[i], lane, *v);
-                            }
-                        });
-                        w = w.wrapping_offset(t.step);
-                    });
-                    begin += V::N;
+                let quads = begin..begin + len / V::N * V::N;
+                // A step that the compiler knows needs no additions.
+                if t.step == PANEL as isize {
+                    by_lanes(&mut sums, rows, quads, &mut w, t.panel, PANEL as isize);
+                } else {
+                    by_lanes(&mut sums, rows, quads, &mut w, t.panel, t.step);
                 }
+                (begin, len) = (begin + len / V::N * V::N, len % V::N);
             }
-            for k in begin..end {
+            for k in begin..begin + len {
                 let mut b = [V::splat(0.0); NV];
                 for (j, v) in b.iter_mut().enumerate() {
                     *v = V::load(w.add(j * V::N / PANEL * t.panel + j * V::N % PANEL));
@@ -114,7 +105,10 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
             return spill(&sums, t.after);
         }
         if V::N > 1 && t.store.cols >= NV * V::N {
-            return store_whole(&t.store, &sums);
+            if V::BY_LANE && t.store.alpha == 1.0 {
+                return store_whole::<V, M, NV, true>(&t.store, &sums);
+            }
+            return store_whole::<V, M, NV, false>(&t.store, &sums);
         }
         const { assert!(M * NV * V::N <= MAX_SUMS) };
         let mut room = MaybeUninit::<[f32; MAX_SUMS]>::uninit();
@@ -125,6 +119,35 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
             store_plain(&t.store, spilled, M);
         } else {
             store_part::<V>(&t.store, spilled, M, NV);
+        }
+    }
+}
+
+/// Adds the products of elements `at` of the rows, of which there are as many as whole vectors hold, with weights, which
+/// move on.
+#[inline(always)]
+unsafe fn by_lanes<V: Fused, const M: usize, const NV: usize>(
+    sums: &mut [[V; NV]; M],
+    rows: [*const f32; M],
+    at: Range<usize>,
+    w: &mut *const f32,
+    panel: usize,
+    step: isize,
+) {
+    let (mut k, end) = (4 * at.start, 4 * at.end);
+    while k < end {
+        // SAFETY: rows and weights have these elements, as the caller of `run` promises.
+        unsafe {
+            let mut a = [V::splat(0.0); M];
+            unrolled!(i < M => { a[i] = V::load(rows[i].byte_add(k)); });
+            unrolled!(lane < V::N, of 4 => {
+                for j in 0..NV {
+                    let b = V::load(w.add(j * V::N / PANEL * panel + j * V::N % PANEL));
+                    unrolled!(i < M => { sums[i][j] = b.fused_lane(a[i], lane, sums[i][j]); });
+                }
+                *w = w.wrapping_offset(step);
+            });
+            k = V::opaque(k + 4 * V::N);
         }
     }
 }
@@ -140,9 +163,9 @@ unsafe fn spill<V: Fused, const M: usize, const NV: usize>(sums: &[[V; NV]; M], 
     });
 }
 
-/// Stores a tile all of whose columns are there.
+/// Stores a tile all of whose columns are there; with `ONE`, alpha is 1.
 #[inline(always)]
-unsafe fn store_whole<V: Fused, const M: usize, const NV: usize>(s: &Store, sums: &[[V; NV]; M]) {
+unsafe fn store_whole<V: Fused, const M: usize, const NV: usize, const ONE: bool>(s: &Store, sums: &[[V; NV]; M]) {
     // SAFETY: the tile's rows and columns are there, as the caller of `run` promises.
     unsafe {
         let (alpha, low, high) = (V::splat(s.alpha), V::splat(s.low), V::splat(s.high));
@@ -155,16 +178,17 @@ unsafe fn store_whole<V: Fused, const M: usize, const NV: usize>(s: &Store, sums
         if s.residual.is_null() {
             unrolled!(i < M => {
                 for (j, v) in sums[i].iter().enumerate() {
-                    let v = v.fused(alpha, bias[j]);
-                    high.min(low.max(v)).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
+                    let v = if ONE { v.add(bias[j]) } else { v.fused(alpha, bias[j]) };
+                    v.clamp(low, high).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
                 }
             });
         } else {
             unrolled!(i < M => {
                 let residual = s.residual.offset(i as isize * s.residual_pitch);
                 for (j, v) in sums[i].iter().enumerate() {
-                    let v = v.fused(alpha, bias[j]).add(V::load(residual.add(j * V::N)));
-                    high.min(low.max(v)).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
+                    let v = if ONE { v.add(bias[j]) } else { v.fused(alpha, bias[j]) };
+                    let v = v.add(V::load(residual.add(j * V::N)));
+                    v.clamp(low, high).store(s.y.offset(i as isize * s.y_pitch).add(j * V::N));
                 }
             });
         }
@@ -190,12 +214,12 @@ unsafe fn store_part<V: Fused>(s: &Store, sums: *const f32, rows: usize, vectors
                     if !s.residual.is_null() {
                         v = v.add(V::load(residual.add(at)));
                     }
-                    high.min(low.max(v)).store(y.add(at));
+                    v.clamp(low, high).store(y.add(at));
                 } else {
                     if !s.residual.is_null() {
                         v = v.add(V::load_first(residual.add(at), left));
                     }
-                    high.min(low.max(v)).store_first(y.add(at), left);
+                    v.clamp(low, high).store_first(y.add(at), left);
                 }
                 at += V::N;
             }

@@ -30,6 +30,9 @@ macro_rules! functions {
     )*};
 }
 
+/// 8 f32.
+pub(crate) type F32x8 = super::pair::Pair<F32x4>;
+
 // SAFETY: few instructions each; the caller has the instruction set and valid pointers.
 unsafe impl Lanes for F32x4 {
     const N: usize = 4;
@@ -123,7 +126,15 @@ unsafe impl Lanes for F32x4 {
 unsafe impl Fused for F32x4 {
     const BY_LANE: bool = true;
 
+    #[inline(always)]
+    fn opaque(mut i: usize) -> usize {
+        // SAFETY: no instruction.
+        unsafe { core::arch::asm!("/* {0} */", inout(reg) i, options(pure, nomem, nostack, preserves_flags)) };
+        i
+    }
+
     methods! {
+        fn clamp(self, low: Self, high: Self) -> Self = Self(vminq_f32(vmaxq_f32(self.0, low.0), high.0));
         fn fused(self, a: Self, b: Self) -> Self = Self(vfmaq_f32(b.0, self.0, a.0));
         fn fused_lane(self, a: Self, lane: usize, b: Self) -> Self = Self(match lane {
             0 => vfmaq_laneq_f32::<0>(b.0, self.0, a.0),

@@ -31,7 +31,7 @@ pub(super) enum Blend {
 #[derive(Debug)]
 pub struct BlendKernel {
     /// The instruction set.
-    pub(super) isa: Isa,
+    pub(crate) isa: Isa,
     /// Blends `len` contiguous elements.
     ///
     /// # Safety

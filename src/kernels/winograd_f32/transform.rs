@@ -142,7 +142,7 @@ pub(super) unsafe fn output<V: Fused>(t: &Finish) {
                         if !s.residual.is_null() {
                             v = v.add(V::load(residual.wrapping_offset(i as isize * t.lines[1])));
                         }
-                        high.min(low.max(v)).store(y.wrapping_offset(i as isize * t.lines[0]));
+                        v.clamp(low, high).store(y.wrapping_offset(i as isize * t.lines[0]));
                     }
                 });
             }
