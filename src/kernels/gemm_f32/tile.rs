@@ -126,6 +126,7 @@ pub(super) unsafe fn run<V: Fused, const M: usize, const NV: usize>(t: &Tile) {
 /// Adds the products of elements `at` of the rows, of which there are as many as whole vectors hold, with weights, which
 /// move on.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "a column of sums is no slice")]
 unsafe fn by_lanes<V: Fused, const M: usize, const NV: usize>(
     sums: &mut [[V; NV]; M],
     rows: [*const f32; M],
