@@ -68,6 +68,10 @@ impl Sights for PixelSight<'_> {
         self.runs.segments
     }
 
+    fn run(&self) -> usize {
+        self.runs.len.div_ceil(QUAD)
+    }
+
     fn is_wide(&self) -> bool {
         false
     }

@@ -4,6 +4,8 @@
 //! `[⌈K/4⌉][16][4]`, the last index running over neighbours of the sum, with zeros past K and N. Sums are exact, so all
 //! kernels give the same bytes, however the work is split.
 
+#[cfg(target_arch = "aarch64")]
+mod a64;
 mod drive;
 mod sums;
 #[cfg(test)]
@@ -25,6 +27,9 @@ crate::kernels! { GemmKernel:
     #[cfg(target_arch = "x86_64")] avx512vnni;
     #[cfg(target_arch = "x86_64")] avxvnni;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neoni8mm;
+    #[cfg(target_arch = "aarch64")] neondot;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 
@@ -53,6 +58,8 @@ pub struct GemmKernel {
     half: &'static [tile::Tiles],
     /// How whole patches are widened for the micro-kernels; none where they read bytes.
     pub(crate) widen: Option<WidenFn>,
+    /// What sums begin with; none where that is the bias.
+    shift: Option<ShiftFn>,
 }
 
 /// Widens some bytes, in whole quads, to twice as many bytes of the kernel's own format, in which what is no 0 adds up as
@@ -61,6 +68,14 @@ pub struct GemmKernel {
 /// # Safety
 /// They are valid for reading, the result for writing. The processor has the kernel's instruction set.
 pub(crate) type WidenFn = unsafe fn(from: *const u8, to: *mut u8, len: usize);
+
+/// Computes what the sums of a panel begin with where its kernel does not multiply bytes as they are: of the weights of so
+/// many quads, which runs of so many make up (see [`Sights::run`]), the bias, and where the 16 numbers go.
+///
+/// # Safety
+/// Weights and bias of the panel are valid for reading, and the last address for writing. The processor has the kernel's
+/// instruction set.
+type ShiftFn = unsafe fn(w: *const i8, quads: usize, run: usize, bias: *const i32, to: *mut i32);
 
 impl core::fmt::Debug for GemmKernel {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -113,6 +128,10 @@ impl Sights for RowSight {
 
     fn count(&self) -> usize {
         1
+    }
+
+    fn run(&self) -> usize {
+        self.segment.len.div_ceil(QUAD)
     }
 
     fn is_wide(&self) -> bool {

@@ -102,4 +102,14 @@ impl Epilogue<'_> {
             && self.residual.as_ref().is_none_or(|(r, _)| r.rows() == rows && r.cols() == columns)
             && self.table.is_none_or(|table| table.len() == ENTRIES)
     }
+
+    /// Whether all multipliers and scales are finite, so that no scaled sum is NaN.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) fn is_finite(&self) -> bool {
+        let scales = self
+            .residual
+            .iter()
+            .all(|(_, how)| how.scale.is_finite() && how.inner.is_none_or(|inner| inner.scale.is_finite()));
+        scales && self.multiplier.iter().fold(true, |all, m| all & m.is_finite())
+    }
 }

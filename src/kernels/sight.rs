@@ -53,7 +53,7 @@ pub(crate) struct Runs {
     /// Whether a run is what a row of the kernel sees, rather than an element of the kernel.
     by_kernel_rows: bool,
     /// Elements of a run.
-    len: usize,
+    pub(crate) len: usize,
     /// Pieces of a run.
     pieces: usize,
     /// Pieces of the whole sum.

@@ -248,6 +248,10 @@ impl Sights for PatchSight<'_> {
         self.layout.shape.vertical.kernel
     }
 
+    fn run(&self) -> usize {
+        self.layout.shape.horizontal.kernel * (self.layout.step / QUAD)
+    }
+
     fn is_wide(&self) -> bool {
         self.layout.widen.is_some()
     }

@@ -324,4 +324,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     tall: 0,
     half: &[],
     widen: Some(widen),
+    shift: None,
 };

@@ -358,4 +358,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     tall: 1,
     half: &[by_rows!(2 true: 1 2 3 4 5 6 7 8 9 10 11 12), by_rows!(1 true: 1 2 3 4 5 6 7 8 9 10 11 12)],
     widen: None,
+    shift: None,
 };

@@ -37,6 +37,7 @@ pub static KERNEL: GemmKernel = GemmKernel {
     tall: 2,
     half: &[],
     widen: None,
+    shift: None,
 };
 
 /// The same with the encoding of AVX-512, for processors that have only that.
@@ -67,5 +68,6 @@ pub(super) mod evex {
         tall: 2,
         half: &[],
         widen: None,
+        shift: None,
     };
 }

@@ -9,7 +9,13 @@ use crate::gemm_f32::Part;
 use crate::sight::{MAX_ROWS, Prepared, Segment};
 
 /// Bytes of weights that are kept in the second-level cache while the rows pass by.
-pub(super) const WEIGHTS_BLOCK: usize = 512 * 1024;
+const WEIGHTS_BLOCK: usize = 512 * 1024;
+
+/// Bytes of weights that stay in the first-level cache between being summed up and being multiplied with few rows.
+const NEAR_BLOCK: usize = 16 * 1024;
+
+/// Panels whose sums begin with something else than the bias that there is room for.
+const SHIFTED: usize = if cfg!(target_arch = "aarch64") { 32 } else { 1 };
 
 /// A product, by address: panels of weights, and what becomes of the sums.
 ///
@@ -43,6 +49,8 @@ pub(crate) trait Sights {
     fn segments(&self) -> *const Segment<u8>;
     /// Segments of a whole sum.
     fn count(&self) -> usize;
+    /// Quads of a run of neighbouring elements: each segment begins with the run or an even number of quads after it.
+    fn run(&self) -> usize;
     /// Whether elements were widened as the kernel wants, so that what is prepared counts bytes. All is then prepared at
     /// once, and rows of a tile lie as far apart from each other.
     fn is_wide(&self) -> bool;
@@ -55,15 +63,54 @@ impl GemmKernel {
         let at = self.tiles.iter().enumerate().position(suits);
         &self.tiles[at.unwrap_or(self.tiles.len() - 1)..]
     }
-}
 
-impl GemmKernel {
+    /// How many panels of so many bytes stay in a cache while `rows` rows pass by in tiles of `high` rows and `wide` panels.
+    pub(super) fn block(&self, panel_len: usize, rows: usize, high: usize, wide: usize) -> usize {
+        let bytes = if self.shift.is_some() && rows <= high { NEAR_BLOCK } else { WEIGHTS_BLOCK };
+        let block = (bytes / panel_len.max(1)).max(1).next_multiple_of(wide);
+        if self.shift.is_some() { block.min(SHIFTED) } else { block }
+    }
+
     /// The micro-kernels for the last panels, where only the first half of the last one has columns below `cols`.
     fn half_for(&self, panels: Range<usize>, cols: usize) -> Option<&'static Tiles> {
         let is_half = panels.end * PANEL >= cols + PANEL / 2;
         // Others than the last are best taken four or two at a time.
         let wanted = if panels.len().is_multiple_of(2) { 2 } else { 1 };
-        self.half.iter().find(|half| is_half && half.panels == wanted)
+        let half = self.half.iter().find(|half| half.panels == wanted).or(self.half.first());
+        half.filter(|_| is_half)
+    }
+}
+
+/// What the sums of some panels begin with.
+pub(super) struct Starts(MaybeUninit<[i32; SHIFTED * PANEL]>);
+
+impl Starts {
+    pub(super) fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    /// What sums of the panels begin with, as an address of column 0; the last one that was given is no longer valid.
+    ///
+    /// # Safety
+    /// Weights, each panel's `quads` in runs of so many, and bias are there for the panels, which are no more than
+    /// [`GemmKernel::block`] tells, and the processor has the kernel's instruction set.
+    pub(super) unsafe fn of(
+        &mut self,
+        kernel: &GemmKernel,
+        (w, quads, run): (*const i8, usize, usize),
+        bias: *const i32,
+        panels: Range<usize>,
+    ) -> *const i32 {
+        let Some(shift) = kernel.shift else { return bias };
+        let room = self.0.as_mut_ptr().cast::<i32>();
+        for (i, panel) in panels.clone().enumerate() {
+            // SAFETY: as the caller promises; there is room for a block's panels.
+            unsafe {
+                let w = w.add(panel * quads * PANEL * QUAD);
+                shift(w, quads, run, bias.add(panel * PANEL), room.add(i * PANEL));
+            }
+        }
+        room.wrapping_sub(panels.start * PANEL)
     }
 }
 
@@ -79,7 +126,8 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
     let widest = tiles.first().or(half).unwrap_or(&p.kernel.tiles[0]);
     let high = widest.by_rows.len();
     let panel_len = p.quads * PANEL * QUAD;
-    let block = (WEIGHTS_BLOCK / panel_len.max(1)).max(1).next_multiple_of(widest.panels);
+    let block = p.kernel.block(panel_len, part.rows.len(), high, widest.panels);
+    let mut starts = Starts::new();
     let mut offsets = [0; MAX_ROWS];
     let mut first = part.panels.start;
     while first < part.panels.end {
@@ -96,8 +144,11 @@ pub(crate) unsafe fn run_part<S: Sights>(p: &Product<'_>, part: Part, sight: &mu
             offsets: core::ptr::null(),
             store: p.store,
         };
-        // SAFETY: the rows are those of the part, as the caller promises.
-        unsafe { tile.store.advance(row) };
+        // SAFETY: rows and panels are those of the part, as the caller promises.
+        unsafe {
+            tile.store.bias = starts.of(p.kernel, (p.w, p.quads, sight.run()), p.store.bias, panels.clone());
+            tile.store.advance(row);
+        }
         while row < part.rows.end {
             let rows = sight.tile(row, high, part.rows.end - row);
             sight.place(row, rows);

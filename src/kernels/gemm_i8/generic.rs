@@ -50,7 +50,7 @@ fn add(sums: &mut [i32; PANEL], quad: [u8; QUAD], w: &[[i8; QUAD]; PANEL]) {
 /// # Safety
 /// As [`TileFn`].
 #[inline(always)]
-unsafe fn store(s: &Store<'_>, column: usize, sums: &[i32; PANEL]) {
+pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: &[i32; PANEL]) {
     // SAFETY: multipliers are there for whole panels, y and the residual for columns below `cols`.
     unsafe {
         for (c, sum) in (column..s.cols).zip(sums) {
@@ -71,4 +71,5 @@ pub static KERNEL: GemmKernel = GemmKernel {
     tall: 0,
     half: &[],
     widen: None,
+    shift: None,
 };

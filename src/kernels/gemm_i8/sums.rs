@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::drive::{WEIGHTS_BLOCK, sum_up};
+use super::drive::{Starts, sum_up};
 use super::tile::{How, MAX_SUMS, Store, Tile};
 use super::{GemmKernel, PANEL, QUAD, RowSight, Sights, packed_len};
 use crate::gemm_f32::{Part, split};
@@ -52,7 +52,8 @@ impl GemmKernel {
         let how = How::new(&epilogue, &nothing);
         let k = p.x.cols();
         let (tiles, panel) = (self.tiles_for(part.rows.len(), part.panels.len()), packed_len(k, PANEL));
-        let block = (WEIGHTS_BLOCK / panel.max(1)).max(1).next_multiple_of(tiles[0].panels);
+        let block = self.block(panel, part.rows.len(), tiles[0].by_rows.len(), tiles[0].panels);
+        let mut starts = Starts::new();
         let pointers = [core::ptr::null(); MAX_ROWS];
         let segment = Segment { len: k, ..Segment::EMPTY };
         let mut sight = RowSight { x: p.x.as_ptr(), pitch: p.x.pitch(), rows: pointers, segment };
@@ -70,6 +71,9 @@ impl GemmKernel {
         };
         for first in part.panels.clone().step_by(block) {
             let end = (first + block).min(part.panels.end);
+            let w = (p.w.as_ptr(), k.div_ceil(QUAD), sight.run());
+            // SAFETY: the panels are those of the product.
+            tile.store.bias = unsafe { starts.of(self, w, p.bias.as_ptr(), first..end) };
             let mut row = part.rows.start;
             while row < part.rows.end {
                 let rows = sight.tile(row, tiles[0].by_rows.len(), part.rows.end - row);

@@ -17,6 +17,7 @@ pub(crate) struct Tile<'a> {
     pub(crate) count: usize,
     /// Whether elements were widened by the kernel's [`WidenFn`](super::WidenFn): lengths and offsets count bytes, and
     /// rows lie as far apart from each other.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no kernel widens"))]
     pub(crate) is_wide: bool,
     /// Bytes from one panel to the next.
     pub(crate) panel: usize,
@@ -33,7 +34,7 @@ pub(crate) struct Tile<'a> {
 /// Where finished sums go.
 #[derive(Clone, Copy)]
 pub(crate) struct Store<'a> {
-    /// Padded to whole panels.
+    /// Padded to whole panels; of those at hand alone where the kernel shifts it.
     pub(crate) bias: *const i32,
     /// Padded to whole panels.
     pub(crate) multiplier: *const f32,
@@ -50,6 +51,9 @@ pub(crate) struct How {
     pub(crate) requantize: Requantize,
     /// Whether the zero point is 0 and the bounds are those of bytes.
     pub(crate) is_whole: bool,
+    /// Whether all multipliers and scales are finite, so that no sum becomes NaN.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) is_finite: bool,
     pub(crate) residual: Residual,
     pub(crate) residual_pitch: usize,
     pub(crate) y_pitch: usize,
@@ -64,6 +68,8 @@ impl How {
         Self {
             requantize: epilogue.requantize,
             is_whole: epilogue.requantize == Requantize { zero: 0, low: 0, high: 255 },
+            #[cfg(target_arch = "aarch64")]
+            is_finite: epilogue.is_finite(),
             residual: epilogue.residual.map_or(none, |(_, how)| how),
             residual_pitch: epilogue.residual.map_or(0, |(r, _)| r.pitch()),
             y_pitch: y.pitch(),
