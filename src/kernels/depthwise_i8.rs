@@ -4,15 +4,22 @@
 //! wrapping; then as [`requantize`](crate::requantize) says. Sums are exact, so all kernels give the same bytes, however
 //! the work is split.
 
+#[cfg(target_arch = "aarch64")]
+mod a64;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod lanes;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
 mod plain;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
 mod strip;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(clippy::needless_range_loop, reason = "quarters, rows and columns number several arrays")]
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod walk;
 
 use core::ops::Range;
@@ -26,6 +33,9 @@ use crate::{Isa, Parallel, Rows, RowsMut};
 crate::kernels! { DepthwiseKernel:
     #[cfg(target_arch = "x86_64")] avx512vnni;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neoni8mm;
+    #[cfg(target_arch = "aarch64")] neondot;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

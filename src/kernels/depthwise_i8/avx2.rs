@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 use core::ops::Range;
 
-use super::lanes::{Lanes, Task};
+use super::lanes::{Lanes, Task, load_some, store_some};
 use super::{DepthwiseKernel, Job, walk};
 use crate::{Isa, saturate};
 
@@ -17,22 +17,13 @@ struct U8x32(__m256i);
 /// As for [`Lanes`].
 #[inline(always)]
 unsafe fn load_first(at: *const u8, count: usize) -> __m128i {
-    // SAFETY: as the caller promises: two overlapping numbers hold all bytes and no others.
+    // SAFETY: as the caller promises.
     unsafe {
         if count >= 16 {
             return _mm_loadu_si128(at.cast());
         }
-        if count >= 8 {
-            let low = at.cast::<u64>().read_unaligned();
-            let high = at.add(count - 8).cast::<u64>().read_unaligned();
-            let high = u128::from(high) << (8 * (count - 8)) | u128::from(low);
-            return _mm_set_epi64x((high >> 64) as i64, high as i64);
-        }
-        let mut bytes = 0;
-        for i in (0..count).rev() {
-            bytes = bytes << 8 | u64::from(at.add(i).read());
-        }
-        _mm_set_epi64x(0, bytes as i64)
+        let bytes = load_some(at, count);
+        _mm_set_epi64x((bytes >> 64) as i64, bytes as i64)
     }
 }
 
@@ -42,20 +33,13 @@ unsafe fn load_first(at: *const u8, count: usize) -> __m128i {
 /// As for [`Lanes`].
 #[inline(always)]
 unsafe fn store_first(v: __m128i, at: *mut u8, count: usize) {
-    // SAFETY: as the caller promises: two overlapping numbers hold all bytes and no others.
+    // SAFETY: as the caller promises.
     unsafe {
         if count >= 16 {
             return _mm_storeu_si128(at.cast(), v);
         }
         let (low, high) = (_mm_cvtsi128_si64(v) as u64, _mm_extract_epi64::<1>(v) as u64);
-        if count >= 8 {
-            let all = u128::from(high) << 64 | u128::from(low);
-            at.cast::<u64>().write_unaligned(low);
-            return at.add(count - 8).cast::<u64>().write_unaligned((all >> (8 * (count - 8))) as u64);
-        }
-        for i in 0..count {
-            at.add(i).write((low >> (8 * i)) as u8);
-        }
+        store_some(u128::from(high) << 64 | u128::from(low), at, count);
     }
 }
 
@@ -254,9 +238,9 @@ unsafe impl Lanes for U8x32 {
         unsafe { _mm256_mul_ps(a, b) }
     }
     #[inline(always)]
-    unsafe fn min(a: __m256, b: __m256) -> __m256 {
-        // SAFETY: as the caller promises.
-        unsafe { _mm256_min_ps(a, b) }
+    unsafe fn bounded(a: __m256) -> __m256 {
+        // SAFETY: as the caller promises. NaN stays, and converts to the least integer.
+        unsafe { _mm256_min_ps(_mm256_set1_ps(1024.0), a) }
     }
     #[inline(always)]
     unsafe fn round(a: __m256) -> __m256i {

@@ -226,9 +226,9 @@ unsafe impl Lanes for U8x64 {
         unsafe { _mm512_mul_ps(a, b) }
     }
     #[inline(always)]
-    unsafe fn min(a: __m512, b: __m512) -> __m512 {
-        // SAFETY: as the caller promises.
-        unsafe { _mm512_min_ps(a, b) }
+    unsafe fn bounded(a: __m512) -> __m512 {
+        // SAFETY: as the caller promises. NaN stays, and converts to the least integer.
+        unsafe { _mm512_min_ps(_mm512_set1_ps(1024.0), a) }
     }
     #[inline(always)]
     unsafe fn round(a: __m512) -> __m512i {

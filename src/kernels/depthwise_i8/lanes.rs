@@ -1,5 +1,45 @@
 //! Vectors that depthwise kernels are written in.
 
+/// The first `count` of 16 bytes, and zeros.
+///
+/// # Safety
+/// They are valid for reading; there are fewer than 16.
+#[inline(always)]
+pub(super) unsafe fn load_some(at: *const u8, count: usize) -> u128 {
+    // SAFETY: as the caller promises: two overlapping numbers hold all bytes and no others.
+    unsafe {
+        if count >= 8 {
+            let low = at.cast::<u64>().read_unaligned();
+            let high = at.add(count - 8).cast::<u64>().read_unaligned();
+            return u128::from(high) << (8 * (count - 8)) | u128::from(low);
+        }
+        let mut bytes = 0;
+        for i in (0..count).rev() {
+            bytes = bytes << 8 | u64::from(at.add(i).read());
+        }
+        bytes.into()
+    }
+}
+
+/// Stores the first `count` of 16 bytes.
+///
+/// # Safety
+/// There is room for them; there are fewer than 16.
+#[inline(always)]
+pub(super) unsafe fn store_some(bytes: u128, at: *mut u8, count: usize) {
+    // SAFETY: as the caller promises: two overlapping numbers hold all bytes and no others.
+    unsafe {
+        let low = bytes as u64;
+        if count >= 8 {
+            at.cast::<u64>().write_unaligned(low);
+            return at.add(count - 8).cast::<u64>().write_unaligned((bytes >> (8 * (count - 8))) as u64);
+        }
+        for i in 0..count {
+            at.add(i).write((low >> (8 * i)) as u8);
+        }
+    }
+}
+
 /// Work to be done with the instruction set of some vectors.
 pub(super) trait Task {
     /// # Safety
@@ -18,6 +58,8 @@ pub(super) unsafe trait Lanes: Copy {
     const LANES: usize;
     /// Whether there are registers enough for the columns of a sweep.
     const SWEEPS: bool;
+    /// Whether [`Lanes::shifted`] changes sums.
+    const SHIFTS: bool = false;
     /// A quarter's bytes, each with three others of its channel.
     type Quads: Copy;
     /// Weights of a quarter, in the same order.
@@ -44,8 +86,13 @@ pub(super) unsafe trait Lanes: Copy {
     unsafe fn spread<const G: usize>(words: *const [u8; 4], panels: usize) -> [Self; 4];
     /// Words of four i8 as weights.
     unsafe fn weights(self) -> Self::Weights;
-    /// sums + Σ quads·weights.
+    /// sums + Σ quads·weights; of those of [`Lanes::shifted`].
     unsafe fn dot(sums: Self::Ints, quads: Self::Quads, weights: Self::Weights) -> Self::Ints;
+    /// What sums begin with so that they are right when quads have been multiplied with these weights.
+    #[inline(always)]
+    unsafe fn shifted(sums: Self::Ints, _weights: Self::Weights) -> Self::Ints {
+        sums
+    }
 
     /// Words of 4 bytes shifted by `BYTES` towards the last.
     unsafe fn up<const BYTES: usize>(self) -> Self;
@@ -78,9 +125,10 @@ pub(super) unsafe trait Lanes: Copy {
     unsafe fn add(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// Product.
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    /// The lesser one; `b` where that is no number.
-    unsafe fn min(a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    /// The nearest i32, ties to even; the least one for what has none.
+    /// Numbers that [`Lanes::round`] rounds to the same bytes: what is too great for an i32 becomes some great number, and
+    /// NaN counts as the least.
+    unsafe fn bounded(a: Self::Floats) -> Self::Floats;
+    /// The nearest i32, ties to even, where there is one.
     unsafe fn round(a: Self::Floats) -> Self::Ints;
 
     /// Two quarters as i16, saturating.

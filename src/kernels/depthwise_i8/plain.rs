@@ -91,9 +91,10 @@ impl<V: Lanes> Plain<'_, V> {
                         }
                         let quads = V::interleave(rows);
                         for q in 0..4 {
-                            sums[t][q] = V::dot(sums[t][q], quads[q], weights[q].weights());
+                            let weights = weights[q].weights();
+                            sums[t][q] = V::dot(V::shifted(sums[t][q], weights), quads[q], weights);
                             if operands.w_zero != 0 {
-                                plain[t][q] = V::dot(plain[t][q], quads[q], ones);
+                                plain[t][q] = V::dot(V::shifted(plain[t][q], ones), quads[q], ones);
                             }
                         }
                     }
@@ -132,7 +133,7 @@ impl<V: Lanes> Plain<'_, V> {
                         let r = &inner.requantize;
                         let (zero, low) = (V::splat_int(r.zero.into()), V::splat_int(r.low.into()));
                         let high = V::splat_int(r.high.into());
-                        let rounded = V::add_int(V::round(V::min(V::splat_float(1024.0), values[q])), zero);
+                        let rounded = V::add_int(V::round(V::bounded(values[q])), zero);
                         let off = V::sub_int(V::clamp_int(rounded, low, high), zero);
                         values[q] = V::mul(V::to_float(off), V::splat_float(inner.scale));
                     }
@@ -140,10 +141,9 @@ impl<V: Lanes> Plain<'_, V> {
                     values[q] = V::add(values[q], V::mul(V::to_float(off), V::splat_float(how.scale)));
                 }
             }
-            // Numbers too great for an i32 would become the least one.
             let mut ints = sums;
             for q in 0..4 {
-                ints[q] = V::round(V::min(V::splat_float(1024.0), values[q]));
+                ints[q] = V::round(V::bounded(values[q]));
             }
             let r = &epilogue.requantize;
             let zero = V::splat_word(r.zero.into());

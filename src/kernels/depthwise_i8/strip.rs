@@ -83,9 +83,18 @@ impl<V: Lanes, const K: usize, const G: usize> Task for Prepare<'_, V, K, G> {
             }
             let r = &operands.epilogue.requantize;
             let bias = V::spread::<G>(operands.epilogue.bias.as_ptr().add(self.c).cast(), panels);
+            let mut bias = bias.map(|bias| bias.ints());
+            if V::SHIFTS {
+                for i in 0..planes(K) * K {
+                    let words = V::spread::<G>(at(i / K, i % K), panels);
+                    for q in 0..4 {
+                        bias[q] = V::shifted(bias[q], words[q].weights());
+                    }
+                }
+            }
             let multiplier = V::spread::<G>(operands.epilogue.multiplier.as_ptr().add(self.c).cast(), panels);
             for q in 0..4 {
-                (&raw mut (*block).bias[q]).write(bias[q].ints());
+                (&raw mut (*block).bias[q]).write(bias[q]);
                 (&raw mut (*block).multiplier[q]).write(multiplier[q].floats());
             }
             (&raw mut (*block).zero).write(V::splat_word(r.zero.into()));

@@ -80,7 +80,7 @@ unsafe fn by_width<V: Lanes, const K: usize, const S: usize, const R: usize>(
     let panels = left.div_ceil(PANEL);
     // SAFETY: as the caller promises.
     unsafe {
-        if panels >= V::LANES {
+        if V::LANES == 1 || panels >= V::LANES {
             let count = left.min(V::LANES * PANEL);
             by_count::<V, K, S, R, 1>(job, rows, c, count);
             count
