@@ -9,6 +9,7 @@ use crate::{Isa, Parallel, View, ViewMut};
 crate::kernels! { TableKernel:
     #[cfg(target_arch = "x86_64")] avx512vbmi;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 
