@@ -16,6 +16,7 @@ use crate::{Isa, Parallel, View, ViewMut};
 crate::kernels! { BinaryKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

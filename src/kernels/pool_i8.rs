@@ -21,6 +21,7 @@ pub use crate::pool_f32::{Kind, Shape};
 crate::kernels! { PoolKernel:
     #[cfg(target_arch = "x86_64")] avx512;
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 
