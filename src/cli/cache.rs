@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::flags::CompileFlags;
 use crate::map::{self, PlanBytes};
 use crate::progress::Progress;
-use crate::{describe, environment};
+use crate::{describe, environment, output};
 
 /// A model's fingerprint, and how to compile it.
 pub struct Source {
@@ -28,7 +28,7 @@ impl Source {
     /// When a file cannot be read.
     pub fn read(onnx: &Path, flags: &CompileFlags) -> Result<Self> {
         let peek = coulter_compile::peek(onnx)?;
-        let base = describe::beside(onnx, &hex(&peek.sha256))?;
+        let base = describe::beside(onnx, &output::hex(&peek.sha256))?;
         let first = |names: &[String]| names.first().cloned();
         let (input, output) = (first(&peek.inputs), first(&peek.outputs));
         let description = flags.pipeline.apply(base, input.as_deref(), output.as_deref())?;
@@ -65,7 +65,7 @@ impl Source {
             let changed = of.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             hash.update(format!("{} {}", of.len(), changed.as_nanos()));
         }
-        hex(&hash.finalize())
+        output::hex(&hash.finalize())
     }
 }
 
@@ -117,9 +117,4 @@ fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = std::fs::File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// Hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -83,6 +83,11 @@ pub fn plural(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
+/// Hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// At most so many characters, an ellipsis standing for what is left out.
 pub fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {

@@ -1,6 +1,7 @@
 //! `coulter verify`
 
 use coulter_exec::verify::{self, Mismatch};
+use coulter_kernels::Isa;
 use coulter_plan::{Plan, format::HASH_RANGE};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -20,11 +21,14 @@ pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
     let plan = Plan::parse(&model.bytes).map_err(|e| broken(e.to_string()))?;
     let whole = hash(&plan) == plan.stored_hash();
     let (mut cases, mut wrong_step) = (Vec::new(), None);
+    let (mut outputs, mut isas) = (Sha256::new(), Vec::new());
     if whole {
         let mut engine = Engine::new(&plan, 1, args.allow_fallback || model.trusted)?;
+        isas.extend(engine.isas.iter().map(Isa::name));
         let mut session = engine.bind(plan)?;
         for case in 0..plan.golden_count() {
             cases.push(verify::golden(&mut session, case).map_err(|e| engine::failed(&plan, e))?);
+            (0..plan.output_count()).for_each(|i| outputs.update(session.output(i)));
         }
         if !cases.is_empty() {
             wrong_step = verify::first_wrong_step(&mut session).map_err(|e| engine::failed(&plan, e))?;
@@ -36,6 +40,7 @@ pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
         let holds = whole && wrong == 0 && wrong_step.is_none();
         output::json(&json!({
             "ok": holds, "hash": whole, "golden_cases": cases.len(), "golden_wrong": wrong,
+            "output_hash": output::hex(&outputs.finalize()), "exact": plan.golden_tolerance() == 0.0, "isas": isas,
             "steps": plan.step_count(), "steps_checked": checked, "first_wrong_step": wrong_step,
         }));
     }
