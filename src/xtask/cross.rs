@@ -1,102 +1,94 @@
-//! Other processors: builds for microcontrollers, tests under emulation.
+//! Other processors: builds for microcontrollers, tests and plans under emulation.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::process::{self, Counts, Result};
+use crate::target::{self, AARCH64, ARMV7, Target, Toolchain};
+use crate::{dist, same_bits};
 
 const MCU: &str = "thumbv7em-none-eabihf";
-const ARM64: &str = "aarch64-unknown-linux-gnu";
 /// Crates that run on a microcontroller.
 const NO_STD: [&str; 3] = ["coulter-plan", "coulter-kernels", "coulter-exec"];
-/// Processors to emulate: one without the optional instruction sets, one with all.
-const CPUS: [&str; 2] = ["cortex-a53", "max"];
 
-/// Builds and tests; gives the number of tests.
+/// A processor to emulate.
+pub struct Cpu {
+    /// QEMU's name for it.
+    pub name: &'static str,
+    /// What runs on it.
+    pub target: &'static Target,
+    /// QEMU's program.
+    pub emulator: &'static str,
+    /// The instruction sets that have to be found on it, best last.
+    pub isas: &'static [&'static str],
+}
+
+/// Raspberry Pi 3, 4 and 5 (and Jetson Nano and Orin with them), all that there is, and a 32-bit system.
+pub const CPUS: [Cpu; 5] = [
+    Cpu { name: "cortex-a53", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon"] },
+    Cpu { name: "cortex-a72", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon"] },
+    Cpu { name: "cortex-a76", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon", "neondot"] },
+    Cpu { name: "max", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon", "neondot", "neoni8mm"] },
+    Cpu { name: "cortex-a7", target: &ARMV7, emulator: "qemu-arm", isas: &["generic"] },
+];
+
+/// Builds and tests; gives the number of tests, and of runs of plans.
 pub fn run() -> Result<Counts> {
     process::run(&format!("build for {MCU}"), &mut mcu_build()?)?;
     let mut counts = Counts::default();
-    for cpu in CPUS {
-        counts += process::run_tests(&format!("tests on {ARM64}, {cpu}"), &mut arm64_tests(cpu)?)?;
+    for cpu in &CPUS {
+        let mut covered = BTreeSet::new();
+        let mut see = |line: &str| covered.extend(covered_by(line).map(str::to_owned));
+        let what = format!("tests on {}: {} expected", cpu.name, cpu.isas.join(", "));
+        let tests = process::run_tests(&what, &mut emulated(cpu)?, &mut see)?;
+        let covered: Vec<&str> = cpu.isas.iter().copied().filter(|isa| covered.contains(*isa)).collect();
+        println!("{}: {tests}; covered {}", cpu.name, covered.join(", "));
+        counts += tests;
     }
+    for target in [&AARCH64, &ARMV7] {
+        dist::runtime(target)?;
+    }
+    counts += same_bits::run()?;
     Ok(counts)
 }
 
 fn mcu_build() -> Result<Command> {
-    let toolchain = Toolchain::with_target(MCU).or_else(Toolchain::with_source).ok_or_else(|| missing(MCU))?;
-    let mut command = toolchain.cargo();
-    command.args(["build", "--quiet", "--no-default-features", "--target", MCU]);
+    let mut command = Toolchain::of(MCU)?.cargo("build", "core,alloc");
+    command.args(["--no-default-features", "--target", MCU]);
     command.args(NO_STD.iter().flat_map(|name| ["-p", name]));
-    if toolchain.builds_core {
-        // The standard library's source is there but not its binary; stable compilers build it only when told so.
-        command.arg("-Zbuild-std=core,alloc").env("RUSTC_BOOTSTRAP", "1");
-    }
     Ok(command)
 }
 
-fn arm64_tests(cpu: &str) -> Result<Command> {
-    let toolchain = Toolchain::with_target(ARM64).ok_or_else(|| missing(ARM64))?;
-    let mut command = toolchain.cargo();
-    command.args(["test", "--quiet", "--no-fail-fast", "--lib", "--target", ARM64]);
+/// The instruction sets that a line of a family's tests says to have run: `gemm_i8: covered neon, generic of …`.
+fn covered_by(line: &str) -> impl Iterator<Item = &str> {
+    let told = line.split_once(": covered ").and_then(|(_, rest)| rest.split_once(" of "));
+    told.into_iter().flat_map(|(names, _)| names.split(", "))
+}
+
+/// Tests that fail where a family has kernels for an instruction set that is expected and does not run them.
+fn emulated(cpu: &Cpu) -> Result<Command> {
+    let triple = cpu.target.triple;
+    let mut command = Toolchain::of(triple)?.cargo("test", "std,panic_unwind,test");
+    command.args(["--no-fail-fast", "--lib", "--target", triple]);
     command.args(NO_STD.iter().flat_map(|name| ["-p", name]));
-    let runner = format!("timeout 1200 qemu-aarch64 -cpu {cpu}");
-    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner);
+    command.args(["--", "--nocapture"]).env("COULTER_EXPECT_ISA", cpu.isas.join(","));
+    command.env(cpu.target.variable("RUNNER"), format!("timeout 1200 {} -cpu {}", cpu.emulator, cpu.name));
     Ok(command)
 }
 
-/// Where other toolchains build.
-pub fn target_dir() -> PathBuf {
-    process::target_dir().join("cross")
+/// Where plans are tried.
+pub fn folder() -> std::path::PathBuf {
+    target::target_dir().join("plans")
 }
 
-/// Says how to come by a compiler.
-pub fn missing(target: &str) -> String {
-    format!("no compiler for {target}: run `rustup target add {target}`, or see .ci/run for Debian's packages")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A compiler and its cargo.
-pub struct Toolchain {
-    /// Folder of `rustc` and `cargo`; none for those that run this.
-    bin: Option<PathBuf>,
-    /// Whether `core` has to be built.
-    builds_core: bool,
-}
-
-impl Toolchain {
-    /// The running toolchain or the system's, whichever has the target's standard library.
-    pub fn with_target(target: &str) -> Option<Self> {
-        let has = |lib: PathBuf| lib.join("rustlib").join(target).join("lib").is_dir();
-        if sysroot().is_some_and(|root| has(root.join("lib"))) {
-            return Some(Self { bin: None, builds_core: false });
-        }
-        has(PathBuf::from("/usr/lib")).then(Self::system)
+    #[test]
+    fn coverage_is_read_after_the_dots_of_quiet_tests() {
+        let line = "....gemm_i8: covered neon, generic of neondot, neon, generic";
+        assert_eq!(covered_by(line).collect::<Vec<_>>(), ["neon", "generic"]);
+        assert_eq!(covered_by("test result: ok. 3 passed").count(), 0);
     }
-
-    /// The system's, if it has the standard library's source.
-    pub fn with_source() -> Option<Self> {
-        let source = Path::new("/usr/lib/rustlib/src/rust/library");
-        source.is_dir().then(|| Self { builds_core: true, ..Self::system() })
-    }
-
-    fn system() -> Self {
-        Self { bin: Some(PathBuf::from("/usr/bin")), builds_core: false }
-    }
-
-    /// Its cargo, which builds into the folder that [`target_dir`] names.
-    pub fn cargo(&self) -> Command {
-        let mut command = process::cargo();
-        if let Some(bin) = &self.bin {
-            command = Command::new(bin.join("cargo"));
-            command.current_dir(process::root()).env("RUSTC", bin.join("rustc")).env("RUSTDOC", bin.join("rustdoc"));
-            // What the running toolchain's proxy sets must not reach the other.
-            command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
-        }
-        command.env("CARGO_TARGET_DIR", target_dir());
-        command
-    }
-}
-
-fn sysroot() -> Option<PathBuf> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
-    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
 }

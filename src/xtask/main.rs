@@ -2,10 +2,15 @@
 
 mod ci;
 mod cross;
+mod deb;
 mod dist;
 mod docs;
 mod fmt;
+mod models;
 mod process;
+mod same_bits;
+mod sbom;
+mod target;
 
 use std::process::ExitCode;
 
@@ -14,10 +19,12 @@ cargo xtask VERB
 
   ci              every check: formatting, clippy, docs, cross, tests
   fmt [--check]   rustfmt over every file under version control
-  cross           no_std builds for thumbv7em, kernel and executor tests under qemu-aarch64
+  cross           no_std builds for thumbv7em, kernel and executor tests and plans on emulated ARM processors
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
-  dist [TRIPLE]   static, stripped coulter and coulter-rt under target/dist/TRIPLE
-  runtime         coulter-rt alone: what it brings in and its size";
+  dist [TRIPLE]   static, stripped coulter and coulter-rt, packages, bills of materials and checksums
+                  under target/dist/TRIPLE, for one kind of machine or for all
+  runtime [TRIPLE]
+                  coulter-rt alone: what it brings in and its size";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,9 +36,10 @@ fn main() -> ExitCode {
         ["cross"] => cross::run().map(|counts| println!("{counts}")),
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
-        ["runtime"] => dist::runtime(),
-        ["dist"] => dist::run(dist::HOST),
-        ["dist", triple] => dist::run(triple),
+        ["runtime"] => dist::runtime(&target::X86_64),
+        ["runtime", triple] => target::Target::named(triple).and_then(dist::runtime),
+        ["dist"] => dist::run(None),
+        ["dist", triple] => dist::run(Some(triple)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -7,8 +7,20 @@ int _Unwind_Backtrace(void *trace, void *state)
     return 5; /* _URC_END_OF_STACK */
 }
 
+#ifdef __arm__
+int _Unwind_VRS_Get(void *context, int class, unsigned number, int representation, void *value)
+{
+    (void)context;
+    (void)class;
+    (void)number;
+    (void)representation;
+    (void)value;
+    return 1; /* _UVRSR_NOT_IMPLEMENTED */
+}
+#else
 unsigned long _Unwind_GetIP(void *context)
 {
     (void)context;
     return 0;
 }
+#endif

@@ -66,8 +66,9 @@ pub fn run(what: &str, command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{what}: {status}")) }
 }
 
-/// Runs tests, passing their output on, and counts them. A run that ends badly without a failed test counts as one.
-pub fn run_tests(what: &str, command: &mut Command) -> Result<Counts> {
+/// Runs tests, passing their output on, line by line to `see` too, and counts them. A run that ends badly without a
+/// failed test counts as one.
+pub fn run_tests(what: &str, command: &mut Command, see: &mut dyn FnMut(&str)) -> Result<Counts> {
     println!("== {what}");
     let mut child = command
         .stdin(Stdio::null())
@@ -78,6 +79,7 @@ pub fn run_tests(what: &str, command: &mut Command) -> Result<Counts> {
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
             println!("{line}");
+            see(&line);
             counts += Counts::of_line(&line).unwrap_or_default();
         }
     }
