@@ -4,18 +4,29 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// Each crate and those of ours that it may use; development dependencies are free.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("coulter-plan", &[]),
     ("coulter-kernels", &[]),
     ("coulter-exec", &["coulter-plan", "coulter-kernels"]),
     ("coulter-pipeline", &["coulter-plan"]),
     ("coulter-fallback", &["coulter-exec", "coulter-plan"]),
     ("coulter-compile", &["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-fallback"]),
+    ("coulter-boards", &["coulter-plan", "coulter-kernels"]),
+    ("coulter-governor", &[]),
     ("coulter-testkit", &["coulter-plan", "coulter-kernels"]),
     ("coulter-xtask", &[]),
     (
         "coulter-cli",
-        &["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-pipeline", "coulter-fallback", "coulter-compile"],
+        &[
+            "coulter-plan",
+            "coulter-kernels",
+            "coulter-exec",
+            "coulter-pipeline",
+            "coulter-fallback",
+            "coulter-compile",
+            "coulter-boards",
+            "coulter-governor",
+        ],
     ),
     (
         "coulter",
@@ -36,7 +47,15 @@ const OUTSIDE: [(&str, &[&str]); 3] =
     [("coulter-plan", &[]), ("coulter-kernels", &["libm"]), ("coulter-exec", &["crc32fast", "libm"])];
 
 /// Crates that never name tract.
-const WITHOUT_TRACT: [&str; 5] = ["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-pipeline", "coulter-cli"];
+const WITHOUT_TRACT: [&str; 7] = [
+    "coulter-plan",
+    "coulter-kernels",
+    "coulter-exec",
+    "coulter-pipeline",
+    "coulter-boards",
+    "coulter-governor",
+    "coulter-cli",
+];
 
 /// For each crate of the workspace, what it depends on outside of tests.
 fn dependencies() -> BTreeMap<String, Vec<String>> {
