@@ -1,6 +1,6 @@
 //! Compiles ONNX models, and keeps the plans.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use coulter_compile::{CompileOptions, Compiled};
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::flags::CompileFlags;
 use crate::map::{self, PlanBytes};
 use crate::progress::Progress;
-use crate::{describe, environment, output};
+use crate::{describe, environment, files, output};
 
 /// A model's fingerprint, and how to compile it.
 pub struct Source {
@@ -83,7 +83,7 @@ pub fn compiled(onnx: &Path, flags: &CompileFlags, cached: bool) -> Result<PlanB
     let plan = source.compile(onnx)?.plan;
     if let Some(path) = place {
         // A cache that cannot be written costs time, nothing else.
-        let _ = write(&path, &plan);
+        let _ = files::write(&path, &plan);
     }
     Ok(PlanBytes::Owned(AlignedBytes::copy_of(&plan)))
 }
@@ -93,28 +93,4 @@ fn sound(path: &Path) -> Option<PlanBytes> {
     let bytes = map::file(path).ok()?;
     coulter_plan::Plan::parse(&bytes).ok()?;
     Some(bytes)
-}
-
-/// Writes a file so that it is there whole or not at all.
-///
-/// # Errors
-/// The system's.
-pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary: PathBuf = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = write_synced(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // What is left of a failed write is of no use; it may not even be there.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut file = std::fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

@@ -2,12 +2,15 @@
 
 pub mod bench;
 #[cfg(feature = "compile")]
+pub mod boards;
+#[cfg(feature = "compile")]
 pub mod check;
 #[cfg(feature = "compile")]
 pub mod compile;
 #[cfg(feature = "compile")]
 pub mod diff;
 pub mod inspect;
+pub mod install;
 pub mod run;
 pub mod verify;
 mod worker;

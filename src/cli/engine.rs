@@ -1,20 +1,25 @@
 //! Binds plans.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use coulter_exec::threads::ThreadPool;
 use coulter_exec::{BindError, External, Resolver, RunError, Session, SessionOptions};
-use coulter_kernels::{IsaSet, Parallel, SingleThread};
+use coulter_kernels::{IsaSet, Parallel};
 use coulter_plan::{OpCode, Plan};
 
-use crate::environment;
 use crate::error::{CliError, Result};
 use crate::flags::RunFlags;
 use crate::model::Model;
+use crate::{environment, memory, suits};
 
 /// What a session borrows.
 pub struct Engine {
     /// Instruction sets in use.
     pub isas: IsaSet,
-    pool: Option<ThreadPool>,
+    /// Threads that compute; they may become fewer, and as many again, between two runs.
+    pub threads: Arc<AtomicUsize>,
+    workers: Workers,
     external: Option<Box<dyn External>>,
     resolver: Resolver,
 }
@@ -25,11 +30,21 @@ impl Engine {
     /// # Errors
     /// When the plan has fallback steps that may not or cannot be run.
     pub fn new(plan: &Plan<'_>, threads: usize, allow_fallback: bool) -> Result<Self> {
+        suits::check(plan)?;
         let falls_back = plan.steps().any(|s| s.code == OpCode::Fallback);
         let external = if falls_back { external(allow_fallback)? } else { None };
         let pool = if threads > 1 { Some(ThreadPool::new(threads)) } else { None };
         let pool = pool.transpose().map_err(|e| CliError::failed(format!("cannot start {threads} threads: {e}")))?;
-        Ok(Self { isas: environment::isas()?, pool, external, resolver: Resolver::ALL })
+        let threads = Arc::new(AtomicUsize::new(threads.max(1)));
+        let workers = Workers { pool, threads: Arc::clone(&threads) };
+        Ok(Self { isas: environment::isas()?, threads, workers, external, resolver: Resolver::ALL })
+    }
+
+    /// Tells a person who runs a plan that was compiled for another machine.
+    pub fn note(&self, plan: &Plan<'_>) {
+        if let Some(note) = suits::note(plan, self.isas) {
+            eprintln!("note: {note}");
+        }
     }
 
     /// As the flags say; sub-models of a plan compiled here may be opened.
@@ -45,16 +60,44 @@ impl Engine {
     /// # Errors
     /// Why it cannot be bound.
     pub fn bind<'e>(&'e mut self, plan: Plan<'e>) -> Result<Session<'e>> {
-        let parallel: &dyn Parallel = match &self.pool {
-            Some(pool) => pool,
-            None => &SingleThread,
-        };
+        memory::enough_for(&plan)?;
         let external: Option<&mut dyn External> = match &mut self.external {
             Some(external) => Some(external.as_mut()),
             None => None,
         };
-        let options = SessionOptions { resolver: self.resolver, isas: self.isas, parallel, external };
+        let options = SessionOptions { resolver: self.resolver, isas: self.isas, parallel: &self.workers, external };
         Session::new(plan, options).map_err(|e| unbound(&plan, e))
+    }
+}
+
+/// A pool of which not all threads need to be used.
+struct Workers {
+    pool: Option<ThreadPool>,
+    threads: Arc<AtomicUsize>,
+}
+
+impl Parallel for Workers {
+    fn threads(&self) -> usize {
+        let most = self.pool.as_ref().map_or(1, Parallel::threads);
+        self.threads.load(Ordering::Relaxed).clamp(1, most)
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        let threads = self.threads();
+        match &self.pool {
+            Some(pool) if threads == pool.threads() => pool.run(tasks, task),
+            // As many tasks of the pool as threads may work, each doing what is left.
+            Some(pool) if threads > 1 => {
+                let next = AtomicUsize::new(0);
+                let left = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&i| i < tasks);
+                pool.run(threads.min(tasks), &|_| {
+                    while let Some(i) = left() {
+                        task(i)
+                    }
+                });
+            }
+            _ => (0..tasks).for_each(task),
+        }
     }
 }
 

@@ -11,10 +11,14 @@ pub const ISA: &str = "COULTER_ISA";
 /// Folder of compiled models.
 pub const CACHE: &str = "COULTER_CACHE_DIR";
 
+/// Where the sysfs tree begins.
+pub const SYSFS: &str = "COULTER_SYSFS";
+
 /// What `--help-env` prints.
 pub const HELP: &str = "\
 COULTER_ISA        caps the instruction sets in use: generic, avx2, avx512, avx512vbmi, avx512vnni, avxvnni, neon, neondot, neoni8mm
 COULTER_CACHE_DIR  where compiled models are kept (else XDG_CACHE_HOME/coulter, else .cache/coulter in the home folder)
+COULTER_SYSFS      where temperature, clock, power and memory limits are read (else /sys)
 NO_COLOR           no colours in tables, whatever the terminal can do";
 
 /// The instruction sets that may be used here.
@@ -31,6 +35,12 @@ pub fn isas() -> Result<IsaSet> {
             .hint(format!("use one of {}", known.join(", "))));
     };
     Ok(detected.capped(cap))
+}
+
+/// The tree of sensors.
+pub fn sysfs() -> coulter_governor::Sysfs {
+    let root = std::env::var_os(SYSFS).filter(|v| !v.is_empty()).unwrap_or_else(|| "/sys".into());
+    coulter_governor::Sysfs::new(root)
 }
 
 /// Folder of compiled models, if there is a place for one.

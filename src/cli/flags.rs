@@ -38,9 +38,14 @@ pub enum Verb {
     Bench(BenchArgs),
     /// Show what a plan is made of
     Inspect(InspectArgs),
+    /// List the boards that --target knows
+    #[cfg(feature = "compile")]
+    Boards,
     /// Compare a plan with its ONNX model, tensor by tensor
     #[cfg(feature = "compile")]
     Diff(DiffArgs),
+    /// Prove a plan on this machine and put it in its place, whole or not at all
+    Install(InstallArgs),
     /// Replay the golden vectors that a plan carries
     Verify(VerifyArgs),
 }
@@ -128,6 +133,18 @@ pub struct RunFlags {
     pub compile: CompileFlags,
 }
 
+/// What a model may heat up and use.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct GovernFlags {
+    /// At so many degrees Celsius use fewer threads, then rest between runs
+    #[arg(long, value_name = "C", value_parser = positive)]
+    pub max_temp: Option<f64>,
+    /// The same at so many watts, where the board tells them
+    #[arg(long, value_name = "W", value_parser = positive)]
+    pub max_watts: Option<f64>,
+}
+
 /// See [`Verb::Compile`].
 #[cfg(feature = "compile")]
 #[derive(Args, Debug)]
@@ -141,6 +158,9 @@ pub struct CompileArgs {
     /// Write what became of every ONNX node
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
+    /// Choose for this board, check that the plan fits it and predict its latency there; see `coulter boards`
+    #[arg(long, value_name = "BOARD|board.toml")]
+    pub target: Option<String>,
     /// How 8-bit models are made.
     #[command(flatten)]
     pub quantize: QuantizeFlags,
@@ -231,6 +251,15 @@ pub struct RunArgs {
     /// How many of the best classes to tell
     #[arg(long, value_name = "K")]
     pub top: Option<usize>,
+    /// Run again and again, and show latency, rate, temperature, clock and energy every second
+    #[arg(long)]
+    pub watch: bool,
+    /// How long to watch (default: until the program is interrupted)
+    #[arg(long, value_name = "SECONDS", requires = "watch", value_parser = positive)]
+    pub time: Option<f64>,
+    /// Limits.
+    #[command(flatten)]
+    pub govern: GovernFlags,
     /// How.
     #[command(flatten)]
     pub flags: RunFlags,
@@ -256,6 +285,9 @@ pub struct BenchArgs {
     /// Load, run once, tell the peak memory and end
     #[arg(long, hide = true)]
     pub once: bool,
+    /// Limits.
+    #[command(flatten)]
+    pub govern: GovernFlags,
     /// How.
     #[command(flatten)]
     pub flags: RunFlags,
@@ -300,6 +332,24 @@ pub struct VerifyArgs {
     pub allow_fallback: bool,
 }
 
+/// See [`Verb::Install`].
+#[derive(Args, Debug)]
+pub struct InstallArgs {
+    /// The plan
+    #[arg(value_name = "MODEL.plan")]
+    pub plan: PathBuf,
+    /// The file that it shall be, or the folder that it shall lie in
+    #[arg(value_name = "DIR|FILE")]
+    pub to: PathBuf,
+    /// Also check that this board has what the plan needs
+    #[cfg(feature = "compile")]
+    #[arg(long, value_name = "BOARD|board.toml")]
+    pub target: Option<String>,
+    /// Open the tract-core sub-models of a plan that you trust
+    #[arg(long)]
+    pub allow_fallback: bool,
+}
+
 /// A fraction, or a percentage.
 #[cfg(feature = "compile")]
 fn part(text: &str) -> Result<f64, String> {
@@ -311,6 +361,10 @@ fn part(text: &str) -> Result<f64, String> {
 #[cfg(feature = "compile")]
 fn samples(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a number from 1 on".into())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|n| *n > 0.0 && *n < 1e6).ok_or_else(|| "give a number above 0".into())
 }
 
 fn dim(text: &str) -> Result<(String, usize), String> {

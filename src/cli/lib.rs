@@ -14,14 +14,20 @@ mod describe;
 mod engine;
 pub mod environment;
 pub mod error;
+mod files;
 pub mod flags;
 mod inputs;
 mod map;
 mod measure;
+mod memory;
 mod model;
 mod output;
 mod progress;
 mod results;
+mod suits;
+#[cfg(feature = "compile")]
+mod target;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,10 +57,16 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "compile")]
         Verb::Check(args) => commands::check::run(args, cli.json),
         #[cfg(feature = "compile")]
+        Verb::Boards => {
+            commands::boards::run(cli.json);
+            Ok(())
+        }
+        #[cfg(feature = "compile")]
         Verb::Diff(args) => commands::diff::run(args, cli.json),
         Verb::Run(args) => commands::run::run(args, cli.json),
         Verb::Bench(args) => commands::bench::run(args, cli.json),
         Verb::Inspect(args) => commands::inspect::run(args, cli.json),
+        Verb::Install(args) => commands::install::run(args, cli.json),
         Verb::Verify(args) => commands::verify::run(args, cli.json),
     };
     done.map_or_else(|error| error.report(), |()| ExitCode::SUCCESS)

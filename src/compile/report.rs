@@ -138,14 +138,11 @@ pub(crate) fn describe(program: &Program, layout: &Layout, dims: &[(String, usiz
         arena_bytes: layout.arena_bytes,
         arena_lower_bound_bytes: layout.lower_bound,
         plan_bytes: 0,
-        packing: PACKING.into(),
+        packing: coulter_plan::format::PACKING.into(),
         dims: dims.to_vec(),
         quantization: None,
     }
 }
-
-/// f32 weights in panels of 16.
-const PACKING: &str = "f32p16";
 
 fn entry(index: usize, step: &Step, arena_bytes: u64) -> StepEntry {
     StepEntry {

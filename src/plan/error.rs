@@ -114,7 +114,10 @@ impl core::fmt::Display for PlanError {
             PlanError::Name(at) => write!(f, "no name begins at {at}, or it is too long"),
             PlanError::Tensor(index) => write!(f, "tensor {index} is invalid"),
             PlanError::UnknownOp { step, code } => {
-                write!(f, "step {step} has operator number {code}, which this reader does not know")
+                write!(
+                    f,
+                    "step {step} has operator number {code}, which this reader does not know: update the runtime, or recompile the model with a compiler of its version"
+                )
             }
             PlanError::Step { step, op, cause } => write!(f, "step {step} ({}): {cause}", op.name()),
             PlanError::StepRecord(step) => write!(f, "the record of step {step} does not refer to what is there"),

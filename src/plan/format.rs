@@ -8,6 +8,8 @@ pub const MAJOR: u16 = 1;
 pub const MINOR: u16 = 0;
 /// Alignment of the file in memory, of every section, of every weight and of the arena.
 pub const ALIGN: usize = 64;
+/// The order of packed weights that this format's operators define, as the metadata name it.
+pub const PACKING: &str = "f32p16";
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 128;
 /// Bytes of an entry of the section table, which follows the header.

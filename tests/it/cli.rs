@@ -9,16 +9,16 @@ use tract_onnx::prelude::Framework;
 use crate::{golden, npz};
 
 /// A folder of its own for a test, gone when it ends.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Self {
+    pub(crate) fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("coulter-it-{}-{test}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a temporary folder can be made");
         Self(path)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
     }
 }
@@ -30,16 +30,17 @@ impl Drop for Folder {
     }
 }
 
-fn coulter(folder: &Folder, arguments: &[&str]) -> Output {
+pub(crate) fn coulter(folder: &Folder, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_coulter"))
         .args(arguments)
         .env("XDG_CACHE_HOME", &folder.0)
+        .env("COULTER_SYSFS", folder.0.join("sys"))
         .output()
         .expect("the program starts")
 }
 
 /// What a verb prints with `--json`, which must be one object and nothing else.
-fn json(folder: &Folder, arguments: &[&str]) -> Value {
+pub(crate) fn json(folder: &Folder, arguments: &[&str]) -> Value {
     let output = coulter(folder, &[arguments, &["--json"]].concat());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
@@ -48,22 +49,22 @@ fn json(folder: &Folder, arguments: &[&str]) -> Value {
     value
 }
 
-fn model(name: &str) -> String {
+pub(crate) fn model(name: &str) -> String {
     golden::file(name, &format!("{name}.onnx")).to_string_lossy().into_owned()
 }
 
-fn sample(model: &str, name: &str) -> String {
+pub(crate) fn sample(model: &str, name: &str) -> String {
     golden::file(model, name).to_string_lossy().into_owned()
 }
 
-fn compiled(folder: &Folder, name: &str) -> String {
+pub(crate) fn compiled(folder: &Folder, name: &str) -> String {
     let plan = folder.file(&format!("{name}.plan"));
     let output = coulter(folder, &["compile", &model(name), "-o", &plan]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     plan
 }
 
-fn has_fields(value: &Value, fields: &[&str]) {
+pub(crate) fn has_fields(value: &Value, fields: &[&str]) {
     for field in fields {
         assert!(value.get(field).is_some(), "no {field} in {value}");
     }

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod arrays;
+mod boards;
 mod cli;
 mod conformance;
 mod determinism;

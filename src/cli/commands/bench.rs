@@ -13,6 +13,7 @@ use crate::engine::{self, Engine};
 use crate::error::{CliError, Result};
 use crate::flags::BenchArgs;
 use crate::model::Model;
+use crate::watch::Watch;
 use crate::{
     allocations, measure,
     output::{self, say},
@@ -41,16 +42,18 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<()> {
     let model = Model::open(&args.model, &args.flags.compile, !args.flags.no_cache)?;
     let plan = model.plan(&args.model)?;
     let mut engine = Engine::of(&model, &plan, &args.flags)?;
+    engine.note(&plan);
     let isa = engine.isas.best().name();
+    let mut watch = Watch::new(&args.govern, &engine)?;
     let mut session = engine.bind(plan)?;
     let load_ns = began.elapsed().as_nanos() as u64;
     let first_run_ns = timed(&mut session)?;
 
-    let times = measured(&mut session, args.time)?;
+    let times = measured(&mut session, args.time, &mut watch)?;
     let allocations_per_run = allocations(&mut session)?;
     let steps = profile(&mut session)?;
     let cold = cold_start(args);
-    let figures = Figures { isa, load_ns, first_run_ns, times, allocations_per_run, cold };
+    let figures = Figures { isa, load_ns, first_run_ns, times, allocations_per_run, cold, watch };
     if as_json {
         output::json(&figures.object(&model.name, &plan, args.flags.threads, &steps));
     } else {
@@ -116,16 +119,20 @@ fn timed(session: &mut Session<'_>) -> Result<u64> {
 }
 
 /// Times of runs, sorted.
-fn measured(session: &mut Session<'_>, seconds: f64) -> Result<Vec<u64>> {
+fn measured(session: &mut Session<'_>, seconds: f64, watch: &mut Watch) -> Result<Vec<u64>> {
     let total = Duration::from_secs_f64(seconds);
     let began = Instant::now();
     while began.elapsed() < total.mul_f64(WARM_UP) {
         timed(session)?;
     }
     let mut times = Vec::new();
+    watch.begin();
     while times.is_empty() || began.elapsed() < total && times.len() < MAX_RUNS {
-        times.push(timed(session)?);
+        let ns = timed(session)?;
+        times.push(ns);
+        watch.after(Duration::from_nanos(ns));
     }
+    watch.end();
     times.sort_unstable();
     Ok(times)
 }
@@ -171,6 +178,7 @@ struct Figures {
     times: Vec<u64>,
     allocations_per_run: f64,
     cold: Option<Cold>,
+    watch: Watch,
 }
 
 impl Figures {
@@ -201,7 +209,8 @@ impl Figures {
             "first_run_ns": self.first_run_ns,
             "process_to_first_answer_ns": self.cold.as_ref().map(|c| c.first_answer_ns),
             "allocations_per_run": self.allocations_per_run,
-            "joules_per_run": Value::Null,
+            "joules_per_run": self.watch.joules_per_run(self.times.len()),
+            "board": self.watch.object(),
             "steps": plan.steps().map(step).collect::<Vec<_>>(),
         })
     }
@@ -229,6 +238,7 @@ impl Figures {
             let (time, memory) = (output::duration(cold.first_answer_ns), output::bytes(cold.peak_rss_bytes));
             rows.push(("process", format!("{time} from its start to the first answer, peak memory {memory}")));
         }
+        rows.extend(self.watch.rows(self.times.len()));
         for (what, text) in rows {
             say!("  {what:8} {text}");
         }

@@ -1,24 +1,47 @@
 //! `coulter compile`
 
 use coulter_compile::{Quantization, Report, Sensitivity};
+use coulter_exec::AlignedBytes;
+use coulter_plan::Plan;
 use serde_json::json;
 
-use crate::cache::{self, Source};
+use crate::cache::Source;
 use crate::calibration;
 use crate::error::{CliError, Result};
 use crate::flags::CompileArgs;
 use crate::output::{self, say};
+use crate::{files, target};
 
 /// Compiles a model, writes the plan and tells what became of the nodes.
 pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
     let (quantize, flags) = calibration::options(&args.model, &args.quantize, &args.flags)?;
     let mut source = Source::read(&args.model, &flags)?;
     source.options.quantize = quantize;
-    let compiled = source.compile(&args.model)?;
+    let board = args.target.as_deref().map(target::board).transpose()?;
+    if let Some(board) = &board {
+        source.options.metadata.insert("target".into(), target::note(board));
+    }
+    let mut compiled = source.compile(&args.model)?;
+    if let Some(board) = &board
+        && target::is_too_large_for_tiles(board, &compiled)
+    {
+        // Tiles take four times the weights: time is given for room.
+        eprintln!("note: convolutions are not computed in tiles: the plan would not fit {}", board.id);
+        source.options.forbid_winograd = true;
+        compiled = source.compile(&args.model)?;
+    }
     let written = |path: &std::path::Path, bytes: &[u8]| {
-        cache::write(path, bytes).map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))
+        files::write(path, bytes).map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))
     };
-    let report = serde_json::to_value(&compiled.report).map_err(CliError::failed)?;
+    let mut report = serde_json::to_value(&compiled.report).map_err(CliError::failed)?;
+    if let Some(board) = &board {
+        let bytes = AlignedBytes::copy_of(&compiled.plan);
+        let plan = Plan::parse(&bytes).map_err(CliError::failed)?;
+        target::fits(board, &plan)?;
+        let prediction = target::predict(board, &plan);
+        report["prediction"] = target::predicted(board, prediction.as_ref());
+        target::tell(board, &plan, prediction.as_ref());
+    }
     if let Some(path) = &args.report {
         written(path, format!("{report:#}\n").as_bytes())?;
     }

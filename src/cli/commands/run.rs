@@ -1,6 +1,6 @@
 //! `coulter run`
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coulter_pipeline::answer::{self, Answer, Class};
 use coulter_pipeline::{Array, Description, OutputDescription};
@@ -12,6 +12,7 @@ use crate::flags::RunArgs;
 use crate::inputs::{self, Inputs};
 use crate::model::{self, Model};
 use crate::progress::Progress;
+use crate::watch::{self, Watch};
 use crate::{
     output::{self, say},
     results,
@@ -35,15 +36,29 @@ pub fn run(args: &RunArgs, as_json: bool) -> Result<()> {
     let inputs = Inputs::read(&plan, &description, &files)?;
 
     let mut engine = Engine::of(&model, &plan, &args.flags)?;
+    engine.note(&plan);
+    let mut watch = Watch::new(&args.govern, &engine)?;
     let mut session = engine.bind(plan)?;
+    let mut watched = Value::Null;
+    if args.watch {
+        let mut next = inputs.runs.iter().cycle();
+        watched = watch::live(&mut watch, args.time.map(Duration::from_secs_f64), as_json, || {
+            next.next().into_iter().for_each(|arrays| inputs::fill(&mut session, arrays));
+            let began = Instant::now();
+            session.run().map_err(|e| engine::failed(&plan, e))?;
+            Ok(began.elapsed())
+        })?;
+    }
     let mut progress = Progress::new();
     let mut runs = Vec::with_capacity(inputs.runs.len());
-    let mut busy = std::time::Duration::ZERO;
+    let mut busy = Duration::ZERO;
     for (i, arrays) in inputs.runs.iter().enumerate() {
         inputs::fill(&mut session, arrays);
         let began = Instant::now();
         session.run().map_err(|e| engine::failed(&plan, e))?;
-        busy += began.elapsed();
+        let work = began.elapsed();
+        busy += work;
+        watch.after(work);
         runs.push(results::outputs(&session));
         progress.tell("running", (i + 1) as f32 / inputs.runs.len() as f32);
     }
@@ -57,7 +72,11 @@ pub fn run(args: &RunArgs, as_json: bool) -> Result<()> {
         coulter_pipeline::write_npz(path, &arrays)?;
     }
     if as_json {
-        output::json(&as_json_object(&model.name, samples, ns, &arrays, &answers));
+        let mut object = as_json_object(&model.name, samples, ns, &arrays, &answers);
+        if args.watch {
+            object["watch"] = watched;
+        }
+        output::json(&object);
     } else {
         say!("{}: {}, {} each", model.name, output::plural(samples, "sample"), output::duration(ns));
         tell(&arrays, &answers);

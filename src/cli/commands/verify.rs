@@ -1,5 +1,7 @@
 //! `coulter verify`
 
+use std::path::Path;
+
 use coulter_exec::verify::{self, Mismatch};
 use coulter_kernels::Isa;
 use coulter_plan::{Plan, format::HASH_RANGE};
@@ -15,57 +17,105 @@ use crate::output::{self, say};
 /// Checks a plan's hash and replays its golden vectors on this machine.
 pub fn run(args: &VerifyArgs, as_json: bool) -> Result<()> {
     let model = Model::open(&args.plan, &crate::flags::CompileFlags::default(), true)?;
-    let place = args.plan.display();
-    let broken = |why: String| CliError::does_not_hold(format!("{place} is not what was compiled: {why}"));
     // A damaged plan may no longer be a plan at all: that, too, is a check that does not hold.
-    let plan = Plan::parse(&model.bytes).map_err(|e| broken(e.to_string()))?;
-    let whole = hash(&plan) == plan.stored_hash();
-    let (mut cases, mut wrong_step) = (Vec::new(), None);
-    let (mut outputs, mut isas) = (Sha256::new(), Vec::new());
-    if whole {
-        let mut engine = Engine::new(&plan, 1, args.allow_fallback || model.trusted)?;
-        isas.extend(engine.isas.iter().map(Isa::name));
-        let mut session = engine.bind(plan)?;
-        for case in 0..plan.golden_count() {
-            cases.push(verify::golden(&mut session, case).map_err(|e| engine::failed(&plan, e))?);
-            (0..plan.output_count()).for_each(|i| outputs.update(session.output(i)));
-        }
-        if !cases.is_empty() {
-            wrong_step = verify::first_wrong_step(&mut session).map_err(|e| engine::failed(&plan, e))?;
-        }
-    }
-    let wrong = cases.iter().filter(|c| c.is_some()).count();
-    let checked = plan.steps().filter(|step| plan.checksum(step.index).is_some_and(|sum| sum != 0)).count();
+    let plan = Plan::parse(&model.bytes).map_err(|e| broken(&args.plan, &e.to_string()))?;
+    let proof = Proof::of(&plan, args.allow_fallback || model.trusted)?;
     if as_json {
-        let holds = whole && wrong == 0 && wrong_step.is_none();
         output::json(&json!({
-            "ok": holds, "hash": whole, "golden_cases": cases.len(), "golden_wrong": wrong,
-            "output_hash": output::hex(&outputs.finalize()), "exact": plan.golden_tolerance() == 0.0, "isas": isas,
-            "steps": plan.step_count(), "steps_checked": checked, "first_wrong_step": wrong_step,
+            "ok": proof.holds(), "hash": proof.whole, "golden_cases": proof.cases.len(), "golden_wrong": proof.wrong(),
+            "output_hash": output::hex(&proof.outputs), "exact": plan.golden_tolerance() == 0.0, "isas": proof.isas,
+            "steps": plan.step_count(), "steps_checked": proof.checked, "first_wrong_step": proof.wrong_step,
         }));
     }
-    if !whole {
-        return Err(broken("its bytes do not have the hash that it carries".into()).hint("fetch or compile it again"));
-    }
-    if let Some(index) = wrong_step {
-        let step = plan.step(index);
-        return Err(CliError::does_not_hold(format!(
-            "step {index} ({}, {}) does not give the bytes that the desk computed: it is the first that differs",
-            step.code.name(),
-            step.name
-        )));
-    }
-    if let Some((case, Some(mismatch))) = cases.iter().enumerate().find(|(_, c)| c.is_some()) {
-        return Err(differs(&plan, case, mismatch));
-    }
+    proof.demand(&args.plan, &plan)?;
     if !as_json {
-        let golden = output::plural(cases.len(), "golden case");
+        let golden = output::plural(proof.cases.len(), "golden case");
         say!(
-            "{place}: hash holds, {golden} as the desk computed, {checked} of {} steps equal in every bit",
+            "{}: hash holds, {golden} as the desk computed, {} of {} steps equal in every bit",
+            args.plan.display(),
+            proof.checked,
             plan.step_count()
         );
     }
     Ok(())
+}
+
+fn broken(place: &Path, why: &str) -> CliError {
+    CliError::does_not_hold(format!("{} is not what was compiled: {why}", place.display()))
+}
+
+/// What a plan's hash and golden vectors say on this machine.
+pub struct Proof {
+    /// Whether the bytes have the hash that they carry; else nothing was run.
+    whole: bool,
+    /// What differs, for each golden case.
+    pub cases: Vec<Option<Mismatch>>,
+    wrong_step: Option<usize>,
+    /// Steps with a checksum.
+    pub checked: usize,
+    /// SHA-256 of all outputs of all golden cases.
+    outputs: [u8; 32],
+    /// Names of the instruction sets in use.
+    isas: Vec<&'static str>,
+}
+
+impl Proof {
+    /// Hashes the plan and runs its golden cases.
+    ///
+    /// # Errors
+    /// When it cannot be bound or run here.
+    pub fn of(plan: &Plan<'_>, allow_fallback: bool) -> Result<Self> {
+        let checked = plan.steps().filter(|step| plan.checksum(step.index).is_some_and(|sum| sum != 0)).count();
+        let whole = hash(plan) == plan.stored_hash();
+        let mut proof =
+            Self { whole, cases: Vec::new(), wrong_step: None, checked, outputs: [0; 32], isas: Vec::new() };
+        if proof.whole {
+            let mut engine = Engine::new(plan, 1, allow_fallback)?;
+            proof.isas.extend(engine.isas.iter().map(Isa::name));
+            let mut outputs = Sha256::new();
+            let mut session = engine.bind(*plan)?;
+            for case in 0..plan.golden_count() {
+                proof.cases.push(verify::golden(&mut session, case).map_err(|e| engine::failed(plan, e))?);
+                (0..plan.output_count()).for_each(|i| outputs.update(session.output(i)));
+            }
+            proof.outputs = outputs.finalize().into();
+            if !proof.cases.is_empty() {
+                proof.wrong_step = verify::first_wrong_step(&mut session).map_err(|e| engine::failed(plan, e))?;
+            }
+        }
+        Ok(proof)
+    }
+
+    fn wrong(&self) -> usize {
+        self.cases.iter().filter(|case| case.is_some()).count()
+    }
+
+    fn holds(&self) -> bool {
+        self.whole && self.wrong() == 0 && self.wrong_step.is_none()
+    }
+
+    /// Nothing where it holds.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn demand(&self, place: &Path, plan: &Plan<'_>) -> Result<()> {
+        if !self.whole {
+            let error = broken(place, "its bytes do not have the hash that it carries");
+            return Err(error.hint("fetch or compile it again"));
+        }
+        if let Some(index) = self.wrong_step {
+            let step = plan.step(index);
+            return Err(CliError::does_not_hold(format!(
+                "step {index} ({}, {}) does not give the bytes that the desk computed: it is the first that differs",
+                step.code.name(),
+                step.name
+            )));
+        }
+        match self.cases.iter().enumerate().find_map(|(case, differs)| Some((case, differs.as_ref()?))) {
+            Some((case, mismatch)) => Err(differs(plan, case, mismatch)),
+            None => Ok(()),
+        }
+    }
 }
 
 fn differs(plan: &Plan<'_>, case: usize, mismatch: &Mismatch) -> CliError {
