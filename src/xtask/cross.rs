@@ -43,6 +43,10 @@ pub fn run() -> Result<Counts> {
         let tests = process::run_tests(&what, &mut emulated(cpu)?, &mut see)?;
         let covered: Vec<&str> = cpu.isas.iter().copied().filter(|isa| covered.contains(*isa)).collect();
         println!("{}: {tests}; covered {}", cpu.name, covered.join(", "));
+        if covered != cpu.isas {
+            println!("FAILED: {} should run kernels for {}", cpu.name, cpu.isas.join(", "));
+            counts.failed += 1;
+        }
         counts += tests;
     }
     for target in [&AARCH64, &ARMV7] {

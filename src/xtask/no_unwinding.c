@@ -17,6 +17,15 @@ int _Unwind_VRS_Get(void *context, int class, unsigned number, int representatio
     (void)value;
     return 1; /* _UVRSR_NOT_IMPLEMENTED */
 }
+
+/* Tables name what reads them, and are not linked. */
+void __aeabi_unwind_cpp_pr0(void)
+{
+}
+
+void __aeabi_unwind_cpp_pr1(void)
+{
+}
 #else
 unsigned long _Unwind_GetIP(void *context)
 {
