@@ -15,16 +15,23 @@ fn families() -> impl IntoIterator<Item = (&'static str, Vec<Isa>)> {
     families![
         activation_f32,
         binary,
+        binary_i8,
         conv_transpose_f32,
         copy,
         depthwise_f32,
+        depthwise_i8,
+        dequantize,
         gemm_f32,
+        gemm_i8,
         normalize_f32,
         pool_f32,
+        pool_i8,
+        quantize,
         recurrent_f32::blend,
         reduce,
         resize_f32,
         softmax_f32,
+        table,
         winograd_f32,
     ]
 }
