@@ -6,6 +6,7 @@ mod deb;
 mod dist;
 mod docs;
 mod fmt;
+mod inner_loops;
 mod models;
 mod process;
 mod same_bits;
@@ -21,6 +22,8 @@ cargo xtask VERB
   fmt [--check]   rustfmt over every file under version control
   cross           no_std builds for thumbv7em, kernel and executor tests and plans on emulated ARM processors
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
+  inner-loops LISTING
+                  writes docs/arm-inner-loops.md from an assembly listing of the kernels; that page tells how to make it
   dist [TRIPLE]   static, stripped coulter and coulter-rt, packages, bills of materials and checksums
                   under target/dist/TRIPLE, for one kind of machine or for all
   runtime [TRIPLE]
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         ["cross"] => cross::run().map(|counts| println!("{counts}")),
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
+        ["inner-loops", listing] => inner_loops::run(std::path::Path::new(listing)),
         ["runtime"] => dist::runtime(&target::X86_64),
         ["runtime", triple] => target::Target::named(triple).and_then(dist::runtime),
         ["dist"] => dist::run(None),
