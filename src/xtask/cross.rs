@@ -36,23 +36,28 @@ pub const CPUS: [Cpu; 5] = [
 pub fn run() -> Result<Counts> {
     process::run(&format!("build for {MCU}"), &mut mcu_build()?)?;
     let mut counts = Counts::default();
-    for cpu in &CPUS {
-        let mut covered = BTreeSet::new();
-        let mut see = |line: &str| covered.extend(covered_by(line).map(str::to_owned));
-        let what = format!("tests on {}: {} expected", cpu.name, cpu.isas.join(", "));
-        let tests = process::run_tests(&what, &mut emulated(cpu)?, &mut see)?;
-        let covered: Vec<&str> = cpu.isas.iter().copied().filter(|isa| covered.contains(*isa)).collect();
-        println!("{}: {tests}; covered {}", cpu.name, covered.join(", "));
-        if covered != cpu.isas {
-            println!("FAILED: {} should run kernels for {}", cpu.name, cpu.isas.join(", "));
-            counts.failed += 1;
-        }
-        counts += tests;
+    for of_cpu in process::side_by_side(&CPUS, tests) {
+        counts += of_cpu?;
     }
     for target in [&AARCH64, &ARMV7] {
         dist::runtime(target)?;
     }
     counts += same_bits::run()?;
+    Ok(counts)
+}
+
+/// Runs the tests on one processor.
+fn tests(cpu: &Cpu) -> Result<Counts> {
+    let mut covered = BTreeSet::new();
+    let mut see = |line: &str| covered.extend(covered_by(line).map(str::to_owned));
+    let what = format!("tests on {}: {} expected", cpu.name, cpu.isas.join(", "));
+    let mut counts = process::run_tests(&what, &mut emulated(cpu)?, &mut see)?;
+    let covered: Vec<&str> = cpu.isas.iter().copied().filter(|isa| covered.contains(*isa)).collect();
+    println!("{}: {counts}; covered {}", cpu.name, covered.join(", "));
+    if covered != cpu.isas {
+        println!("FAILED: {} should run kernels for {}", cpu.name, cpu.isas.join(", "));
+        counts.failed += 1;
+    }
     Ok(counts)
 }
 

@@ -1,8 +1,10 @@
 //! Running other programs.
 
 use std::io::{BufRead, BufReader};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What went wrong, for a person.
 pub type Result<T> = std::result::Result<T, String>;
@@ -91,9 +93,33 @@ pub fn run_tests(what: &str, command: &mut Command, see: &mut dyn FnMut(&str)) -
     Ok(counts)
 }
 
+/// Does something with each item, as many at a time as this machine has processors; results are in the items' order.
+pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let take = || {
+        let i = next.fetch_add(1, Ordering::Relaxed);
+        Some((i, items.get(i)?))
+    };
+    let lane = || std::iter::from_fn(take).map(|(i, item)| (i, work(item))).collect::<Vec<_>>();
+    let mut done = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..threads).map(|_| scope.spawn(lane)).collect();
+        let of_lane = |lane: std::thread::ScopedJoinHandle<'_, _>| lane.join().unwrap_or_else(|e| resume_unwind(e));
+        lanes.into_iter().flat_map(of_lane).collect::<Vec<(usize, R)>>()
+    });
+    done.sort_by_key(|(i, _)| *i);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_are_in_order() {
+        let items: Vec<u64> = (0..100).collect();
+        assert_eq!(side_by_side(&items, |i| i * i), items.iter().map(|i| i * i).collect::<Vec<_>>());
+    }
 
     #[test]
     fn counts_come_from_the_closing_line() {

@@ -5,8 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -50,7 +48,7 @@ pub fn run() -> Result<Counts> {
     let mut counts = Counts::default();
     let mut wanted: Vec<(&str, String)> = Vec::new();
     let here: Vec<Run<'_>> = models.iter().flat_map(|&model| HERE.map(|cap| Run { model, cpu: None, cap })).collect();
-    for (run, outcome) in here.iter().zip(all(&here, &folder)) {
+    for (run, outcome) in here.iter().zip(process::side_by_side(&here, |run| verify(run, &folder))) {
         let hash = outcome.as_ref().ok().and_then(|outcome| outcome.hash.clone());
         if let Some(hash) = hash.filter(|_| of(&wanted, run).is_none()) {
             wanted.push((run.model.folder, hash));
@@ -64,7 +62,7 @@ pub fn run() -> Result<Counts> {
         let runs: Vec<Run<'_>> = models.iter().flat_map(|&model| run(model)).collect();
         let mut of_cpu = Counts::default();
         let mut covered = Vec::new();
-        for (run, outcome) in runs.iter().zip(all(&runs, &folder)) {
+        for (run, outcome) in runs.iter().zip(process::side_by_side(&runs, |run| verify(run, &folder))) {
             judge(run, &outcome, of(&wanted, run), &mut of_cpu);
             covered.extend(outcome.into_iter().flat_map(|outcome| outcome.isas));
         }
@@ -97,23 +95,6 @@ fn compile(folder: &Path) -> Result<Vec<&'static Model>> {
         compiled.push(model);
     }
     Ok(compiled)
-}
-
-/// Carries runs out, as many at a time as this machine has processors; results are in their order.
-fn all(runs: &[Run<'_>], folder: &Path) -> Vec<std::result::Result<Outcome, String>> {
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(vec![Err(String::from("did not run")); runs.len()]);
-    let work = || {
-        while let Some((i, run)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, runs.get(i)?))) {
-            let outcome = verify(run, folder);
-            if let Ok(mut outcomes) = outcomes.lock() {
-                outcomes[i] = outcome;
-            }
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
-    outcomes.into_inner().unwrap_or_default()
 }
 
 /// Verifies a plan with the runtime as it is shipped.
