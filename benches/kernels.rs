@@ -4,6 +4,7 @@
 //! elements where there are none, so that criterion's Gelem/s are GMAC/s. Each result is first compared with that of
 //! the family's generic kernel. The rate of multiply-adds that the core reaches at most is printed before all else.
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use coulter_kernels::requantize::{Epilogue, Requantize};
 use coulter_kernels::window::Axis;
 use coulter_kernels::{
     Isa, IsaSet, Rows, RowsMut, SingleThread, View, ViewMut, binary, conv_i8, copy, depthwise_f32, gemm_i8,
-    normalize_f32, pool_f32, reduce, softmax_f32, table, winograd_f32,
+    normalize_f32, pool_f32, reduce, softmax_f32, table, winograd_f32, winograd_i8,
 };
 use coulter_testkit::rng::Rng;
 use criterion::measurement::WallTime;
@@ -228,14 +229,19 @@ fn conv(c: &mut Criterion) {
     }
 }
 
-/// Those of 3×3 and stride 1 in tiles.
+/// Those of 3×3 and stride 1 with whole panels of channels.
+fn tiled() -> impl Iterator<Item = Convolution> {
+    let whole = |count: usize| count.is_multiple_of(gemm_f32::PANEL);
+    let fits = move |&(_, _, kernel, stride, channels, outputs): &Convolution| {
+        (kernel, stride) == ([3, 3], 1) && whole(channels) && whole(outputs)
+    };
+    CONVOLUTIONS.into_iter().filter(fits)
+}
+
+/// Convolutions in tiles.
 fn conv_in_tiles(c: &mut Criterion) {
     let mut bench = Bench::new(c, "winograd_f32");
-    let whole = |outputs: usize| outputs.is_multiple_of(gemm_f32::PANEL);
-    let fits = |(_, _, kernel, stride, channels, outputs): &Convolution| {
-        (*kernel, *stride) == ([3, 3], 1) && whole(*channels) && whole(*outputs)
-    };
-    for (name, [h, w], _, _, channels, outputs) in CONVOLUTIONS.into_iter().filter(fits) {
+    for (name, [h, w], _, _, channels, outputs) in tiled() {
         let (vertical, horizontal) = (axis(h, 3, 1), axis(w, 3, 1));
         let shape = conv_f32::Shape { batch: 1, vertical, horizontal, channels, outputs, groups: 1 };
         let (x, weights) = (bench.f32s(h * w * channels), bench.f32s(winograd_f32::packed_len(channels, outputs)));
@@ -249,6 +255,28 @@ fn conv_in_tiles(c: &mut Criterion) {
         };
         let shape = format!("{name} {h}x{w}x{channels} to {outputs}");
         bench.case(kernels!(winograd_f32), &shape, (h * w * 9 * channels * outputs, h * w * outputs), run);
+    }
+}
+
+/// The same of 8 bits.
+fn conv_i8_in_tiles(c: &mut Criterion) {
+    let mut bench = Bench::new(c, "winograd_i8");
+    for (name, [h, w], _, _, channels, outputs) in tiled() {
+        let (vertical, horizontal) = (axis(h, 3, 1), axis(w, 3, 1));
+        let shape = conv_f32::Shape { batch: 1, vertical, horizontal, channels, outputs, groups: 1 };
+        let weights = bench.weights(winograd_i8::packed_len(channels, outputs));
+        let weights: Vec<i16> = weights.into_iter().map(i16::from).collect();
+        let (x, ends) = (bench.bytes(h * w * channels), scaling(9 * channels, outputs));
+        let mut scratch = vec![0.0; 12 * winograd_i8::scratch_len(channels)];
+        let scratch = RefCell::new(&mut scratch[..]);
+        let run = |kernel: &winograd_i8::WinogradKernel, isa, y: &mut [u8]| {
+            let (x, epilogue) = (Rows::of(&x, h * w, channels, channels), epilogue(&ends, isa));
+            let conv = winograd_i8::Conv { shape, x, x_zero: 128, w: &weights, epilogue };
+            let mut y = RowsMut::of(y, h * w, outputs, outputs);
+            kernel.run(&conv, &mut y, &mut scratch.borrow_mut(), &SingleThread);
+        };
+        let shape = format!("{name} {h}x{w}x{channels} to {outputs}");
+        bench.exact(kernels!(winograd_i8), &shape, (h * w * 9 * channels * outputs, h * w * outputs), run);
     }
 }
 
@@ -518,6 +546,7 @@ fn main() {
         gemm,
         conv,
         conv_in_tiles,
+        conv_i8_in_tiles,
         gemm_of_bytes,
         conv_of_bytes,
         depthwise,

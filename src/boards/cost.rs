@@ -239,12 +239,12 @@ fn work(step: &Step<'_>) -> Work {
     let size = |tensor: &Tensor| len(tensor) * tensor.dtype.size() as u64;
     let bytes = read.map(|t| size(&t)).sum::<u64>() + outputs.iter().map(size).sum::<u64>();
     let weights = step.operands.input(1).filter(|tensor| tensor.space == Space::Weights);
-    let int8 = weights.as_ref().is_some_and(|tensor| tensor.dtype == DType::I8);
+    let int8 = weights.as_ref().is_some_and(|tensor| matches!(tensor.dtype, DType::I8 | DType::I16));
     let multiplications = match (weights, outputs.first()) {
         (Some(weights), Some(y)) if has_panels(step.code) => {
             let channels = y.dims.last().copied().unwrap_or(1).max(1);
             let mut pixels = len(y) / u64::from(channels);
-            if step.code == OpCode::WinogradConv2d
+            if matches!(step.code, OpCode::WinogradConv2d | OpCode::QWinogradConv2d)
                 && let [batch, lines, columns, _] = *y.dims
             {
                 pixels = u64::from(batch) * u64::from(lines).div_ceil(TILE) * u64::from(columns).div_ceil(TILE);
@@ -262,6 +262,7 @@ fn has_panels(code: OpCode) -> bool {
         code,
         OpCode::Conv2d
             | OpCode::WinogradConv2d
+            | OpCode::QWinogradConv2d
             | OpCode::DepthwiseConv2d
             | OpCode::FullyConnected
             | OpCode::QConv2d

@@ -36,6 +36,7 @@ impl Source {
             dims: flags.dims.clone(),
             forbid_fallback: flags.no_fallback,
             forbid_winograd: flags.no_winograd,
+            winograd_int8: flags.winograd_int8,
             metadata: description.to_metadata(),
             ..CompileOptions::default()
         };
@@ -58,7 +59,9 @@ impl Source {
         for (name, value) in &self.options.dims {
             hash.update(format!("{name}={value};"));
         }
-        hash.update([self.options.forbid_fallback, self.options.forbid_winograd].map(u8::from));
+        let options = &self.options;
+        let chosen = [options.forbid_fallback, options.forbid_winograd, options.winograd_int8];
+        hash.update(chosen.map(u8::from));
         hash.update(serde_json::Value::Object(self.options.metadata.clone()).to_string());
         hash.update(env!("CARGO_PKG_VERSION"));
         if let Ok(of) = std::env::current_exe().and_then(std::fs::metadata) {

@@ -55,7 +55,8 @@ fn has_exact_arithmetic(step: &Step<'_>) -> bool {
         _ => {
             let operands = &step.operands;
             let is_float = |t: Tensor| t.dtype.is_float() && t.space != Space::Weights;
-            let mut inputs = (0..operands.input_count()).filter_map(|i| operands.input(i));
+            let is_read = |i: &usize| Some(*i) != step.code.scratch();
+            let mut inputs = (0..operands.input_count()).filter(is_read).filter_map(|i| operands.input(i));
             !inputs.any(is_float)
         }
     }

@@ -27,6 +27,7 @@ use serde_json::json;
 
 use emit::{Golden, Notes};
 use graph::Graph;
+use lower::Winograd;
 use quantize::Outcome;
 
 pub use error::{CompileError, Problem};
@@ -44,6 +45,9 @@ pub struct CompileOptions {
     /// Whether 3×3 f32 convolutions keep their weights as they are; else those that are faster in tiles are computed so,
     /// which takes four times the weights and up to 256 KiB of arena.
     pub forbid_winograd: bool,
+    /// Whether 3×3 8-bit convolutions that are faster in tiles are computed so, which takes eight times the weights and
+    /// changes no byte: for processors whose products of 8 bits are no faster than those of 16.
+    pub winograd_int8: bool,
     /// JSON object merged into the plan's metadata (pipeline, labels, model card); see the pipeline crate.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Golden cases to store, each the bytes of every graph input; when empty, one seeded case is made.
@@ -99,7 +103,7 @@ pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, Com
     };
     rules::apply(&mut graph);
     quantize::absorb_as_written(&mut graph);
-    Ok(lower::lower(&graph, !options.forbid_winograd).err().unwrap_or_default())
+    Ok(lower::lower(&graph, Winograd::new(options)).err().unwrap_or_default())
 }
 
 /// From our own graph to a plan. A quantized one comes with how it was quantized and why its nodes, by name, have their
@@ -112,7 +116,7 @@ pub(crate) fn assemble(
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
     progress("lower", 0.0);
-    let mut program = lower::lower(graph, !options.forbid_winograd).map_err(CompileError::Problems)?;
+    let mut program = lower::lower(graph, Winograd::new(options)).map_err(CompileError::Problems)?;
     progress("plan memory", 0.0);
     memory::merge(&mut program);
     let layout = memory::layout(&program);

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use coulter_plan::{DType, for_each_op};
 
-use crate::Problem;
 use crate::graph::{Graph, Node, Op, Tensor, TensorId, Value};
+use crate::{CompileOptions, Problem};
 
 pub(crate) use program::{Operand, Port, Program, Step, StepParams};
 pub(crate) use window::{Base, BufferId, Need, TooLarge, Window};
@@ -39,11 +39,29 @@ impl From<TooLarge> for Refusal {
     }
 }
 
-/// Lowers a graph; `winograd` tells whether convolutions may be computed in tiles where that is faster.
+/// Which convolutions may be computed in tiles where that is faster.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Winograd {
+    pub(crate) f32: bool,
+    pub(crate) int8: bool,
+}
+
+impl Winograd {
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { f32: true, int8: true };
+    pub(crate) const NONE: Self = Self { f32: false, int8: false };
+
+    /// What the options allow.
+    pub(crate) fn new(options: &CompileOptions) -> Self {
+        Self { f32: !options.forbid_winograd, int8: options.winograd_int8 }
+    }
+}
+
+/// Lowers a graph.
 ///
 /// # Errors
 /// Every node that cannot be lowered.
-pub(crate) fn lower(graph: &Graph, winograd: bool) -> Result<Program, Vec<Problem>> {
+pub(crate) fn lower(graph: &Graph, winograd: Winograd) -> Result<Program, Vec<Problem>> {
     let mut lowering = Lowering {
         graph,
         winograd,
@@ -63,7 +81,7 @@ pub(crate) fn lower(graph: &Graph, winograd: bool) -> Result<Program, Vec<Proble
 /// A graph on its way to a program.
 pub(crate) struct Lowering<'g> {
     graph: &'g Graph,
-    winograd: bool,
+    winograd: Winograd,
     program: Program,
     /// Where each tensor lies, as soon as that is known.
     windows: Vec<Option<Window>>,

@@ -162,7 +162,7 @@ fn precision(step: &Step) -> &'static str {
     match step.params.code() {
         OpCode::QConv2d | OpCode::QDepthwiseConv2d | OpCode::QFullyConnected | OpCode::QBinary => "int8",
         OpCode::QPool2d | OpCode::QSoftmax | OpCode::Table | OpCode::Quantize => "int8",
-        OpCode::DynamicFullyConnected => "int8",
+        OpCode::QWinogradConv2d | OpCode::DynamicFullyConnected => "int8",
         _ => step.outputs.iter().flatten().next().map_or("", |output| output.window.tensor.dtype.name()),
     }
 }
@@ -184,6 +184,7 @@ fn family(code: OpCode) -> &'static str {
         OpCode::Resize => "resize_f32",
         OpCode::Recurrent => "recurrent_f32",
         OpCode::QConv2d => "conv_i8",
+        OpCode::QWinogradConv2d => "winograd_i8",
         OpCode::QDepthwiseConv2d => "depthwise_i8",
         OpCode::QFullyConnected => "gemm_i8",
         OpCode::QBinary => "binary_i8",

@@ -14,9 +14,14 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod ymm;
 
-pub(crate) use drive::{Product, Sights, run_part};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::{quads::multiply_pairs, store as store_registers};
+pub(crate) use drive::{Product, Sights, look_up, run_part};
+pub(crate) use generic::store_rows as store_generic;
 pub(crate) use sums::Sums;
 pub(crate) use tile::{How, Store};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use ymm::store as store_ymm;
 
 use crate::gemm_f32::split;
 use crate::requantize::Epilogue;

@@ -77,7 +77,9 @@ mod test_layouts;
 mod view;
 mod walk;
 pub mod window;
+mod winograd;
 pub mod winograd_f32;
+pub mod winograd_i8;
 
 pub use isa::{Isa, IsaSet};
 pub use parallel::{Parallel, SingleThread};

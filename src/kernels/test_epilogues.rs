@@ -21,7 +21,8 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    fn new(rng: &mut Rng, rows: usize, cols: usize, mut of: impl FnMut(&mut Rng) -> u8) -> Self {
+    /// Of any bytes.
+    pub(crate) fn new(rng: &mut Rng, rows: usize, cols: usize, mut of: impl FnMut(&mut Rng) -> u8) -> Self {
         let pitch = cols + rng.pick(&[0, 0, 1, 5]);
         let len = rows * pitch - if rows == 0 { 0 } else { pitch - cols };
         let data = (0..len).map(|i| if i % pitch < cols { of(rng) } else { UNTOUCHED }).collect();

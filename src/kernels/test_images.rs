@@ -4,6 +4,7 @@ use std::vec::Vec;
 
 use coulter_testkit::rng::Rng;
 
+use crate::activation::{Function, Kind};
 use crate::window::Axis;
 use crate::{Rows, RowsMut};
 
@@ -100,4 +101,11 @@ pub(crate) fn random_axis(rng: &mut Rng, kernel: usize, stride: usize, dilation:
             return (Axis { input, output, kernel, stride, dilation, pad }, after);
         }
     }
+}
+
+/// What follows the sums of so many pixels and channels: a residual or none, and a function.
+pub(crate) fn random_ends(rng: &mut Rng, pixels: usize, channels: usize) -> (Option<Pixels>, Function) {
+    let residual = rng.coin().then(|| Pixels::random(rng, pixels, channels));
+    let clamp = Function { kind: Kind::Clamp, a: -0.25, b: 0.5 };
+    (residual, rng.pick(&[Function::IDENTITY, Function::RELU, clamp, Function::new(Kind::HardSwish)]))
 }

@@ -14,7 +14,8 @@ mod tests;
 mod transform;
 
 use crate::conv_f32::{Conv, Shape};
-use crate::gemm_f32::{GemmKernel, PANEL};
+use crate::gemm_f32::{GemmKernel, PANEL, TASK_MACS};
+use crate::winograd::{POINTS, Scratch};
 use crate::{Isa, Parallel, RowsMut};
 use job::Job;
 use transform::{Finish, Patch};
@@ -25,13 +26,6 @@ crate::kernels! { WinogradKernel:
     #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
-
-/// Lines and columns of a tile.
-const TILE: usize = 4;
-/// Lines and columns of the input that a tile sees.
-const SPAN: usize = TILE + 2;
-/// Multiplications that a tile takes for each pair of channels.
-const POINTS: usize = SPAN * SPAN;
 
 /// Output channels that are worked off together.
 const GROUP: usize = 2 * PANEL;
@@ -79,40 +73,23 @@ impl WinogradKernel {
         parallel: &dyn Parallel,
     ) {
         check(conv, y, scratch);
-        let job = Job::new(self, gemm, conv, y);
-        let tasks = job.tasks(scratch.len(), parallel.threads());
-        let room = scratch.len() / tasks;
-        let scratch = Scratch(scratch.as_mut_ptr());
+        let (job, of_tile) = (Job::new(self, gemm, conv, y), scratch_len(conv.shape.channels, conv.shape.outputs));
+        let tasks = job.grid.tasks(parallel.threads(), scratch.len() / of_tile, TASK_MACS);
+        let scratch = Scratch::new(scratch, tasks);
         parallel.run(tasks, &|task| {
-            // SAFETY: the views and slices cover what the sizes tell, as just checked; `y` is borrowed mutably and
-            // overlaps no input but a residual that coincides with it; tasks write different tiles of it, and have
-            // their own parts of the scratch, each with room for a tile. Owning kernels selected from a set of
-            // instruction sets proves that the processor has them.
-            unsafe { job.run(task, tasks, scratch.part(task, room), room) };
+            let (scratch, room) = scratch.part(task);
+            // The views and slices cover what the sizes tell, as just checked; `y` is borrowed mutably and overlaps no
+            // input but a residual that coincides with it; tasks write different tiles of it, and have their own parts
+            // of the scratch, each with room for a tile, whose length is a multiple of 16.
+            // SAFETY: so the addresses are valid; owning selected kernels proves that the processor has them.
+            unsafe { job.run(task, tasks, scratch, room) };
         });
     }
 }
 
-/// Room that tasks share.
-struct Scratch(*mut f32);
-
-// SAFETY: an address of plain elements; tasks take different parts.
-unsafe impl Sync for Scratch {}
-
-impl Scratch {
-    fn part(&self, task: usize, room: usize) -> *mut f32 {
-        self.0.wrapping_add(task * room)
-    }
-}
-
 fn check(conv: &Conv<'_>, y: &RowsMut<'_, f32>, scratch: &[f32]) {
-    let Conv { shape: s, x, w, bias, residual, .. } = conv;
-    let Shape { batch, vertical: v, horizontal: h, channels, outputs, groups } = *s;
-    let is_plain = |kernel, stride, dilation| (kernel, stride, dilation) == (3, 1, 1);
-    assert!(is_plain(v.kernel, v.stride, v.dilation) && is_plain(h.kernel, h.stride, h.dilation), "kernel of {s:?}");
-    let is_whole = |count: usize| count > 0 && count.is_multiple_of(PANEL);
-    assert!(groups == 1 && is_whole(channels) && is_whole(outputs), "channels of {s:?}");
-    assert!(x.rows() == batch * v.input * h.input && x.cols() == channels, "input of {s:?}");
+    let Conv { shape: s, w, bias, residual, .. } = conv;
+    let Shape { channels, outputs, .. } = *s;
     assert!(y.rows() == s.pixels() && y.cols() == outputs, "output of {s:?}");
     assert!(packed_len(channels, outputs) <= w.len(), "weights of {s:?}");
     assert!(bias.is_none_or(|b| outputs <= b.len()), "bias of {s:?}");

@@ -41,6 +41,7 @@ macro_rules! for_each_op {
             (29, qsoftmax, QSoftmax),
             (30, dynamic_fully_connected, DynamicFullyConnected),
             (31, winograd_conv2d, WinogradConv2d),
+            (32, qwinograd_conv2d, QWinogradConv2d),
         }
     };
 }

@@ -41,7 +41,8 @@ fn outputs(plan: &Plan<'_>, isas: IsaSet, threads: usize) -> Vec<Vec<u8>> {
 /// Fails where an instruction set or a number of threads shows in the outputs, or in what any step computes.
 pub fn assert_same_bits(name: &str, bytes: &[u8]) {
     let plan = Plan::parse(bytes).expect("the compiler's plans are valid");
-    assert!(plan.steps().any(|step| matches!(step.code, OpCode::QConv2d | OpCode::QFullyConnected)), "{name} is int8");
+    let is_int8 = |code| matches!(code, OpCode::QConv2d | OpCode::QWinogradConv2d | OpCode::QFullyConnected);
+    assert!(plan.steps().any(|step| is_int8(step.code)), "{name} is int8");
     assert_eq!(plan.golden_tolerance(), 0.0, "{name} is exact");
     let reference = outputs(&plan, IsaSet::GENERIC, 1);
     for cap in Isa::ALL.into_iter().filter(|&isa| IsaSet::detect().contains(isa)) {
@@ -73,5 +74,25 @@ fn quantized_models_give_the_same_bits_everywhere() {
         let options = CompileOptions { forbid_fallback: true, ..CompileOptions::default() };
         let compiled = engine::compile(&file, &options).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         assert_same_bits(&file.display().to_string(), &engine::aligned(&compiled.plan));
+    }
+}
+
+#[test]
+fn tiles_give_the_bytes_of_direct_convolutions() {
+    for file in shared("model_int8_qdq.onnx") {
+        let [tiled, direct] = [true, false].map(|winograd_int8| {
+            let options = CompileOptions { winograd_int8, ..CompileOptions::default() };
+            let compiled = engine::compile(&file, &options).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            engine::aligned(&compiled.plan)
+        });
+        let [tiled, direct] =
+            [&tiled, &direct].map(|bytes| Plan::parse(bytes).expect("the compiler's plans are valid"));
+        assert!(direct.steps().all(|step| step.code != OpCode::QWinogradConv2d));
+        let same = outputs(&tiled, IsaSet::detect(), 1) == outputs(&direct, IsaSet::detect(), 1);
+        assert!(same, "{}: other bytes in tiles", file.display());
+        if file.to_string_lossy().contains("resnet") {
+            assert!(tiled.steps().any(|step| step.code == OpCode::QWinogradConv2d), "{}", file.display());
+            assert_same_bits(&format!("{} in tiles", file.display()), tiled.bytes());
+        }
     }
 }

@@ -20,14 +20,15 @@ pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
     let board = args.target.as_deref().map(target::board).transpose()?;
     if let Some(board) = &board {
         source.options.metadata.insert("target".into(), target::note(board));
+        source.options.winograd_int8 |= target::wants_int8_tiles(board);
     }
     let mut compiled = source.compile(&args.model)?;
     if let Some(board) = &board
         && target::is_too_large_for_tiles(board, &compiled)
     {
-        // Tiles take four times the weights: time is given for room.
+        // Tiles take four or eight times the weights: time is given for room.
         eprintln!("note: convolutions are not computed in tiles: the plan would not fit {}", board.id);
-        source.options.forbid_winograd = true;
+        (source.options.forbid_winograd, source.options.winograd_int8) = (true, false);
         compiled = source.compile(&args.model)?;
     }
     let written = |path: &std::path::Path, bytes: &[u8]| {

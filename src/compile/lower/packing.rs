@@ -62,6 +62,24 @@ pub(super) fn winograd_filters(filters: &[f32], outputs: usize, channels: usize)
     packed
 }
 
+/// `[O, 3, 3, C]` filters, each transformed to 6×6 by G·g·Gᵀ, as panels of 16 outputs, each `[36][C/2][16][2]`; O and C are
+/// multiples of 16.
+pub(super) fn winograd_pairs(filters: &[i32], outputs: usize, channels: usize) -> Vec<i16> {
+    const G: [[i32; 3]; 6] = [[6, 0, 0], [-1, -1, -1], [-1, 1, -1], [1, 2, 4], [1, -2, 4], [0, 0, 6]];
+    let mut packed = vec![0; 36 * outputs * channels];
+    for (output, filter) in filters.chunks_exact(9 * channels).enumerate() {
+        let panel = &mut packed[output / PANEL * 36 * channels * PANEL..];
+        for (channel, point) in (0..channels).flat_map(|channel| (0..36).map(move |point| (channel, point))) {
+            let (left, right) = (G[point / 6], G[point % 6]);
+            let u: i32 = (0..9).map(|tap| left[tap / 3] * right[tap % 3] * filter[tap * channels + channel]).sum();
+            let pair = point * channels / 2 + channel / 2;
+            // Weights of 8 bits less their zero point, and sums of rows of G of at most 7.
+            panel[(pair * PANEL + output % PANEL) * 2 + channel % 2] = u as i16;
+        }
+    }
+    packed
+}
+
 /// Neighbours of a sum that are multiplied at once.
 const QUAD: usize = 4;
 

@@ -3,6 +3,7 @@
 use coulter_plan::DType;
 use coulter_plan::ops::qconv2d::Params;
 
+use super::qwinograd_conv2d::lower_if_it_pays;
 use super::{Lowering, Refusal, constant, epilogue, input_tensor, output_tensor, packing};
 use crate::graph::Node;
 
@@ -15,6 +16,9 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -
     let (taps, groups) = (kernel_h * kernel_w, params.groups as usize);
     if groups == 0 || outputs % groups != 0 {
         return Err(Refusal(format!("{groups} groups do not divide {outputs} outputs")));
+    }
+    if lowering.winograd.int8 && lower_if_it_pays(lowering, node, params)? {
+        return Ok(());
     }
     let weights = packing::quad_filters(&constant(graph, node, 1, DType::I8)?.0, outputs, [taps, depth], groups);
     let weights = lowering.stored(weights.as_slice().into(), DType::I8, &[weights.len()])?;

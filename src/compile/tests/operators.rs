@@ -5,6 +5,7 @@ use coulter_plan::{Activation, ActivationKind, DType};
 
 use super::draft::Draft;
 use crate::graph::{Op, TensorId, Value};
+use crate::lower::Winograd;
 
 const RELU: Activation = Activation::RELU;
 const NONE: Activation = Activation::IDENTITY;
@@ -54,7 +55,7 @@ fn winograd_conv2d() {
         let graph = draft.graph.clone();
         let steps = draft.check().report.steps;
         assert!(steps.iter().all(|step| step.op == "winograd_conv2d" && step.kernel == "winograd_f32"), "{steps:#?}");
-        let direct = crate::lower::lower(&graph, false).expect("the graph lowers");
+        let direct = crate::lower::lower(&graph, Winograd::NONE).expect("the graph lowers");
         assert!(direct.steps.iter().all(|step| step.params.code().name() == "conv2d"));
     }
 }

@@ -9,7 +9,7 @@ use super::{Conv, Shape};
 use crate::activation::{Function, Kind};
 use crate::gemm_f32::{GemmKernel, KERNELS, PANEL, pack_panels, packed_len};
 use crate::parallel::Backwards;
-use crate::test_images::{Pixels, random_axis};
+use crate::test_images::{Pixels, random_axis, random_ends};
 use crate::window::Axis;
 use crate::{IsaSet, Parallel, SingleThread, View};
 
@@ -51,21 +51,9 @@ impl Case {
             padded
         });
         let inputs = shape.batch * shape.vertical.input * shape.horizontal.input;
-        Case {
-            shape,
-            x: Pixels::random(rng, inputs, shape.channels),
-            weights,
-            packed,
-            bias,
-            padded_bias,
-            residual: rng.coin().then(|| Pixels::random(rng, shape.pixels(), shape.outputs)),
-            f: rng.pick(&[
-                Function::IDENTITY,
-                Function::RELU,
-                Function { kind: Kind::Clamp, a: -0.25, b: 0.5 },
-                Function::new(Kind::HardSwish),
-            ]),
-        }
+        let x = Pixels::random(rng, inputs, shape.channels);
+        let (residual, f) = random_ends(rng, shape.pixels(), shape.outputs);
+        Case { shape, x, weights, packed, bias, padded_bias, residual, f }
     }
 
     fn random(rng: &mut Rng) -> Self {

@@ -1,7 +1,7 @@
 //! AVX2. Its products of bytes saturate, so bytes and weights are widened to 16 bits: bytes once for some panels, or for
 //! a whole patch, weights as they are loaded.
 
-mod quads;
+pub(crate) mod quads;
 
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
@@ -29,7 +29,7 @@ const ROWS: usize = 6;
 const LANES: usize = PANEL / 2;
 
 /// Sums of `M` rows and a panel.
-type Sums<const M: usize> = [[__m256i; 2]; M];
+pub(crate) type Sums<const M: usize> = [[__m256i; 2]; M];
 
 /// `M` rows by some panels: see [`TileFn`].
 #[target_feature(enable = "avx2")]
@@ -191,8 +191,11 @@ unsafe fn round<const M: usize, const RESIDUAL: bool, const ROUNDED: bool>(
 }
 
 /// Stores the sums of a panel.
+///
+/// # Safety
+/// As [`TileFn`], for `M` rows; the calling function enables AVX2.
 #[inline(always)]
-unsafe fn store<const M: usize>(s: &Store<'_>, column: usize, sums: &Sums<M>) {
+pub(crate) unsafe fn store<const M: usize>(s: &Store<'_>, column: usize, sums: &Sums<M>) {
     // SAFETY: multipliers are there for whole panels, rows for the columns below `cols`.
     unsafe {
         let (cols, y, y_pitch) = (s.cols - column, s.y.add(column), s.how.y_pitch);

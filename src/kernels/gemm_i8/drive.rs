@@ -275,7 +275,7 @@ pub(super) unsafe fn sum_up<S: Sights>(w_zero: i32, rows: usize, sight: &mut S, 
 ///
 /// # Safety
 /// As [`run_part`].
-unsafe fn look_up(store: &Store<'_>, rows: usize, panels: Range<usize>) {
+pub(crate) unsafe fn look_up(store: &Store<'_>, rows: usize, panels: Range<usize>) {
     let how = store.how;
     // SAFETY: the table is there where it is not null.
     let Some(table) = (unsafe { how.table.as_ref() }) else { return };

@@ -63,6 +63,21 @@ pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: &[i32; PANEL]) {
     }
 }
 
+/// The same of rows of whole panels, whose sums lie row by row, panel by panel.
+///
+/// # Safety
+/// As [`TileFn`].
+pub(crate) unsafe fn store_rows(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
+    let (mut s, sums) = (*s, sums.cast::<[i32; PANEL]>());
+    for i in 0..rows {
+        // SAFETY: as the caller promises.
+        unsafe {
+            (0..panels).for_each(|j| store(&s, column + j * PANEL, &*sums.add(i * panels + j)));
+            s.advance(1);
+        }
+    }
+}
+
 /// 1×16.
 pub static KERNEL: GemmKernel = GemmKernel {
     name: "gemm_i8__generic",

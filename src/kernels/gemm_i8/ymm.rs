@@ -118,7 +118,7 @@ pub(super) unsafe fn begin(t: &Tile<'_>, column: usize, row: usize, at: usize) -
 /// As [`super::tile::TileFn`].
 #[target_feature(enable = "avx2")]
 #[inline(never)]
-pub(super) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
+pub(crate) unsafe fn store(s: &Store<'_>, column: usize, sums: *const i32, rows: usize, panels: usize) {
     // SAFETY: as the caller promises.
     unsafe {
         match (s.residual.is_null(), s.how.residual.inner.is_some()) {

@@ -5,13 +5,14 @@ use std::vec::Vec;
 use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
-use super::{KERNELS, POINTS, SPAN, TILE, WinogradKernel, packed_len, scratch_len};
+use super::{KERNELS, POINTS, WinogradKernel, packed_len, scratch_len};
 use crate::activation::{Function, Kind};
 use crate::conv_f32::{Conv, Shape};
 use crate::gemm_f32::{GemmKernel, PANEL, select};
 use crate::parallel::Backwards;
-use crate::test_images::{Pixels, random_axis};
+use crate::test_images::{Pixels, random_axis, random_ends};
 use crate::window::Axis;
+use crate::winograd::{SPAN, TILE};
 use crate::{IsaSet, Parallel, SingleThread, View};
 
 const R: f64 = core::f64::consts::SQRT_2;
@@ -70,20 +71,10 @@ impl Case {
             packed[at] = u.sum::<f64>() as f32;
         }
         let pixels = shape.batch * shape.vertical.input * shape.horizontal.input;
-        Case {
-            shape,
-            x: Pixels::random(rng, pixels, channels),
-            weights,
-            packed,
-            bias: rng.coin().then(|| rng.f32s(outputs)),
-            residual: rng.coin().then(|| Pixels::random(rng, shape.pixels(), outputs)),
-            f: rng.pick(&[
-                Function::IDENTITY,
-                Function::RELU,
-                Function { kind: Kind::Clamp, a: -0.25, b: 0.5 },
-                Function::new(Kind::HardSwish),
-            ]),
-        }
+        let x = Pixels::random(rng, pixels, channels);
+        let bias = rng.coin().then(|| rng.f32s(outputs));
+        let (residual, f) = random_ends(rng, shape.pixels(), outputs);
+        Case { shape, x, weights, packed, bias, residual, f }
     }
 
     fn random(rng: &mut Rng) -> Self {

@@ -1,25 +1,13 @@
 //! The transformations, over vectors of any length.
 
 use core::mem::MaybeUninit;
-use core::ops::Range;
 
-use super::{POINTS, SPAN, TILE};
 use crate::gemm_f32::Store;
 use crate::lanes::Fused;
+use crate::winograd::{POINTS, SPAN, TILE};
 
-/// What the patch of a tile becomes.
-pub(super) struct Patch {
-    /// Channel 0 of its first pixel, which may lie in the padding.
-    pub(super) x: *const f32,
-    /// Elements from line to line and from pixel to pixel.
-    pub(super) pitches: [isize; 2],
-    /// Its lines and columns that lie inside the image.
-    pub(super) inside: [Range<usize>; 2],
-    /// C.
-    pub(super) channels: usize,
-    /// `[36][C]`.
-    pub(super) out: *mut f32,
-}
+/// A patch of f32.
+pub(super) type Patch = crate::winograd::Patch<f32, f32>;
 
 /// What a tile is made of.
 pub(super) struct Finish {
@@ -89,7 +77,7 @@ pub(super) unsafe fn input<V: Fused>(p: &Patch) {
         // SAFETY: as the caller promises; `between` has room for 36 vectors, all of which are written before they are read.
         unsafe {
             for i in 0..SPAN {
-                let mut d = [V::splat(0.0); SPAN];
+                let mut d = [V::splat(p.padding); SPAN];
                 if rows.contains(&i) {
                     let line = p.x.wrapping_offset(i as isize * p.pitches[0]).wrapping_add(c);
                     unrolled!(j < SPAN => {

@@ -25,7 +25,7 @@
 //! The weights are 36 matrices one after another, element (i, j) of every U being number 6·i + j, each in panels of 16
 //! output channels, each `[C][16]` ([`packed_len`]). What is not finite in x may spread over all tiles that see it.
 use crate::rules::{self, PANEL, Window};
-use crate::{Activation, OpError, Operands, params};
+use crate::{Activation, OpError, Operands, Tensor, params};
 
 params! {
     /// Parameters.
@@ -59,12 +59,7 @@ pub fn scratch_len(inputs: u32, outputs: u32) -> u64 {
 pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpError> {
     rules::arity(operands, 5..=5, 1..=1)?;
     let (x, y) = (rules::input_f32(operands, 0)?, rules::output_f32(operands, 0)?);
-    rules::rows(&x)?;
-    let [n, _, _, c] = rules::nhwc(&x)?;
-    let [vertical, horizontal] = Window::pair(rules::nhwc(&x)?, [3, 3], [1, 1], [1, 1], params.pad);
-    let o = rules::nhwc(&y)?[3];
-    rules::output_nhwc(&y, n, vertical.output()?, horizontal.output()?, o)?;
-    rules::ensure([c, o].iter().all(|&count| u64::from(count).is_multiple_of(PANEL)), OpError::Shape)?;
+    let [c, o] = channels(&x, &y, params.pad)?;
     rules::packed(&rules::input(operands, 1)?, packed_len(c, o))?;
     if let Some(bias) = operands.input(2) {
         rules::packed(&bias, Some(u64::from(o)))?;
@@ -72,4 +67,15 @@ pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpEr
     rules::residual(operands, 3, &y)?;
     rules::scratch(operands, 4, Some(scratch_len(c, o)))?;
     params.activation.check()
+}
+
+/// C and O of an input and an output that fit together with so much padding.
+pub(super) fn channels(x: &Tensor, y: &Tensor, pad: [u32; 4]) -> Result<[u32; 2], OpError> {
+    rules::rows(x)?;
+    let [n, _, _, c] = rules::nhwc(x)?;
+    let [vertical, horizontal] = Window::pair(rules::nhwc(x)?, [3, 3], [1, 1], [1, 1], pad);
+    let o = rules::nhwc(y)?[3];
+    rules::output_nhwc(y, n, vertical.output()?, horizontal.output()?, o)?;
+    rules::ensure([c, o].iter().all(|&count| u64::from(count).is_multiple_of(PANEL)), OpError::Shape)?;
+    Ok([c, o])
 }

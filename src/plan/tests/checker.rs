@@ -130,12 +130,14 @@ impl Role {
         match (op, i) {
             (OpCode::MatMul, 2) | (OpCode::Attention, 4) | (OpCode::Recurrent, 7) => Role::Scratch,
             (OpCode::DynamicFullyConnected, 5) | (OpCode::WinogradConv2d, 4) => Role::Scratch,
+            (OpCode::QWinogradConv2d, 6) => Role::Scratch,
             (OpCode::Unary | OpCode::Softmax | OpCode::Normalize, 0) => Role::InPlace,
             (OpCode::Table | OpCode::QSoftmax, 0) => Role::InPlace,
             (OpCode::Binary | OpCode::QBinary, _) | (OpCode::Select, 1 | 2) => Role::InPlace,
             (OpCode::Conv2d | OpCode::DepthwiseConv2d | OpCode::FullyConnected, 3) => Role::InPlace,
             (OpCode::WinogradConv2d, 3) => Role::InPlace,
             (OpCode::QConv2d | OpCode::QDepthwiseConv2d | OpCode::QFullyConnected, 4) => Role::InPlace,
+            (OpCode::QWinogradConv2d, 4) => Role::InPlace,
             _ => Role::Input,
         }
     }

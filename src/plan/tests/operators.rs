@@ -4,6 +4,7 @@ use super::checker;
 use super::samples::{self, Aligned, Draft, conv_params, pool_params, recurrent_params, resize_params};
 use crate::builder::TensorId;
 use crate::ops::*;
+use crate::requantize::{Requantize, Residual};
 use crate::{Activation, ActivationKind, DType, OpCode, OpError, Plan, PlanError};
 
 /// What is wrong with the first wrong step of a plan.
@@ -123,6 +124,75 @@ fn winograd_conv2d_works_in_the_arena() {
     assert_eq!(run(|d| d.weights(&[36 * 32]), true), Some(OpError::Storage));
     assert_eq!(run(|d| d.view(DType::F32, 0, &[36 * 32], &[1]), true), Some(OpError::Alias));
     assert_eq!(run(|d| d.room(DType::I32, &[36 * 32]), true), Some(OpError::Type));
+}
+
+#[test]
+fn qwinograd_conv2d_holds_its_geometry_packing_and_room() {
+    let sound = qwinograd_conv2d::Params {
+        pad: [1, 0, 0, 2],
+        x_zero: 255,
+        requantize: Requantize { zero: 3, low: 3, high: 250 },
+        residual: Residual::default(),
+    };
+    let run = |params: qwinograd_conv2d::Params, x: [u32; 2], y: [u32; 4], weights: (DType, u32), lengths: [u32; 3]| {
+        cause(|d| {
+            let (x, y) = (d.room(DType::U8, &[2, 7, x[0], x[1]]), d.room(DType::U8, &y));
+            let (w, b) = (d.constants(weights.0, &[weights.1]), d.constants(DType::I32, &[lengths[0]]));
+            let (m, table) = (d.constants(DType::F32, &[lengths[0]]), d.constants(DType::U8, &[lengths[1]]));
+            let s = d.f32(&[lengths[2]]);
+            d.step(&params, &[x, w, b, m, y, table, s], &[y]);
+        })
+    };
+    let (x, y, w, lengths) = ([9, 16], [2, 6, 9, 32], (DType::I16, 18432), [32, 256, 864]);
+    assert_eq!(run(sound, x, y, w, lengths), None);
+    assert_eq!(run(sound, x, y, w, [32, 256, 9000]), None);
+    for wrong in [[32, 256, 863], [16, 256, 864], [32, 255, 864]] {
+        assert_eq!(run(sound, x, y, w, wrong), Some(OpError::Shape), "{wrong:?}");
+    }
+    for wrong in [18431, 18433] {
+        assert_eq!(run(sound, x, y, (DType::I16, wrong), lengths), Some(OpError::Shape), "{wrong}");
+    }
+    assert_eq!(run(sound, x, y, (DType::I8, 18432), lengths), Some(OpError::Type));
+    for wrong in [[1, 6, 9, 32], [2, 5, 9, 32], [2, 6, 8, 32], [2, 6, 9, 24]] {
+        assert_eq!(run(sound, x, wrong, w, lengths), Some(OpError::Shape), "{wrong:?}");
+    }
+    assert_eq!(run(sound, [9, 8], y, (DType::I16, 36 * 8 * 32), lengths), Some(OpError::Shape));
+    let with = |change: fn(&mut qwinograd_conv2d::Params)| {
+        let mut params = sound;
+        change(&mut params);
+        run(params, x, y, w, lengths)
+    };
+    assert_eq!(with(|p| p.x_zero = 256), Some(OpError::Params));
+    assert_eq!(with(|p| p.pad[0] = u32::MAX), Some(OpError::Params));
+    assert_eq!(with(|p| p.requantize.low = 251), Some(OpError::Params));
+    assert_eq!(with(|p| p.residual.zero = 256), Some(OpError::Params));
+}
+
+#[test]
+fn qwinograd_conv2d_works_in_the_arena() {
+    let run = |scratch: fn(&mut Draft) -> TensorId, is_given: bool| {
+        cause(|d| {
+            let [x, y] = [4, 2].map(|size| d.room(DType::U8, &[1, size, size, 16]));
+            let w = d.constants(DType::I16, &[36 * 256]);
+            let [b, m] = [DType::I32, DType::F32].map(|dtype| d.constants(dtype, &[16]));
+            let (table, s) = (d.constants(DType::U8, &[256]), scratch(d));
+            d.f32(&[36 * 24]);
+            let params = qwinograd_conv2d::Params {
+                pad: [0; 4],
+                x_zero: 0,
+                requantize: Requantize { zero: 0, low: 0, high: 255 },
+                residual: Residual::default(),
+            };
+            let inputs = [x, w, b, m, y, table, s];
+            d.step(&params, &inputs[..if is_given { 7 } else { 6 }], &[y]);
+        })
+    };
+    let room = |d: &mut Draft| d.f32(&[36 * 24]);
+    assert_eq!(run(room, true), None);
+    assert_eq!(run(room, false), Some(OpError::Arity));
+    assert_eq!(run(|d| d.weights(&[36 * 24]), true), Some(OpError::Storage));
+    assert_eq!(run(|d| d.view(DType::F32, 0, &[36 * 24], &[1]), true), Some(OpError::Alias));
+    assert_eq!(run(|d| d.room(DType::I32, &[36 * 24]), true), Some(OpError::Type));
 }
 
 #[test]

@@ -187,6 +187,17 @@ fn qconv2d() -> Vec<u8> {
     d.finish()
 }
 
+fn qwinograd_conv2d() -> Vec<u8> {
+    let mut d = Draft::new("qwinograd");
+    let [x, y] = [[1, 5, 4, 16], [1, 5, 3, 32]].map(|dims| d.room(DType::U8, &dims));
+    let (w, [bias, multiplier]) = (d.constants(DType::I16, &[36 * 16 * 32]), scaling(&mut d, 32));
+    let (table, s) = (d.constants(DType::U8, &[256]), d.f32(&[36 * 24]));
+    let qconv2d::Params { x_zero, requantize, residual, .. } = qconv_params();
+    let params = qwinograd_conv2d::Params { pad: [1, 0, 1, 1], x_zero, requantize, residual };
+    d.step(&params, &[x, w, bias, multiplier, y, table, s], &[y]);
+    d.finish()
+}
+
 fn qdepthwise_conv2d() -> Vec<u8> {
     let mut d = Draft::new("qdepthwise");
     let [x, y] = [[2, 4, 4, 5], [2, 2, 2, 5]].map(|dims| d.room(DType::U8, &dims));
@@ -530,6 +541,7 @@ fn of(op: OpCode) -> Vec<u8> {
         OpCode::ConvTranspose2d => conv_transpose2d(),
         OpCode::FullyConnected => fully_connected(),
         OpCode::QConv2d => qconv2d(),
+        OpCode::QWinogradConv2d => qwinograd_conv2d(),
         OpCode::QDepthwiseConv2d => qdepthwise_conv2d(),
         OpCode::QFullyConnected => qfully_connected(),
         OpCode::Quantize => quantize(),

@@ -1,5 +1,5 @@
-//! The inner loop, by number of rows. It is written in assembly because compilers want more registers than there are,
-//! and then keep sums in memory.
+//! The inner loops, by number of rows. They are written in assembly because compilers want more registers than there
+//! are, and then keep sums in memory.
 
 use core::arch::asm;
 
@@ -55,53 +55,89 @@ macro_rules! half {
     };
 }
 
-/// The loop for some rows: for each its number, the registers of its sums, and its address.
-macro_rules! rows {
+/// A loop over the elements from one address of the first row to another, with 64 bytes of weights a turn: its
+/// instructions, and the registers of sums, each with its row and half.
+macro_rules! turns {
+    ($sums:ident $x:ident $pitch:ident $w:ident, [$(($register:tt $i:literal $half:literal))*], $($line:expr),*) => {
+        asm!(
+            "2:",
+            $($line,)*
+            "add rdi, 64",
+            "cmp rsi, rdx",
+            "jb 2b",
+            inout("rsi") $x[0] => _, inout("rdi") $w => _, in("rdx") $x[1],
+            in("rcx") $pitch, in("r8") 3 * $pitch, in("r9") 5 * $pitch,
+            $(inout($register) $sums[$i][$half],)*
+            out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
+            options(readonly, nostack),
+        )
+    };
+}
+
+/// Quads of bytes, widened, with both halves of the weights. Weights are loaded twice, so that two of them are at hand at a
+/// time.
+macro_rules! quads {
     ($sums:ident $x:ident $pitch:ident $w:ident: $($i:literal $first:tt $second:tt $at:tt),*) => {
-        if H == 2 {
-            // Weights are loaded twice, so that two of them are at hand at a time.
-            asm!(
-                "2:",
-                "vmovdqu ymm12, ymmword ptr [rdi]",
-                "vmovdqu ymm13, ymmword ptr [rdi + 32]",
-                "vpsllw ymm12, ymm12, 8",
-                "vpsllw ymm13, ymm13, 8",
-                "vpsraw ymm12, ymm12, 8",
-                "vpsraw ymm13, ymm13, 8",
-                $(both!($first $second $at ""),)*
-                "vmovdqu ymm12, ymmword ptr [rdi]",
-                "vmovdqu ymm13, ymmword ptr [rdi + 32]",
-                "vpsraw ymm12, ymm12, 8",
-                "vpsraw ymm13, ymm13, 8",
-                $(both!($first $second $at " + 4"),)*
-                "add rsi, 8",
-                "add rdi, 64",
-                "cmp rsi, rdx",
-                "jb 2b",
-                inout("rsi") $x[0] => _, inout("rdi") $w => _, in("rdx") $x[1],
-                in("rcx") $pitch, in("r8") 3 * $pitch, in("r9") 5 * $pitch,
-                $(inout($first) $sums[$i][0], inout($second) $sums[$i][1],)*
-                out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
-                options(readonly, nostack),
-            );
-        } else {
-            asm!(
-                "2:",
-                "vmovdqu ymm13, ymmword ptr [rdi]",
-                "vpsllw ymm12, ymm13, 8",
-                "vpsraw ymm13, ymm13, 8",
-                "vpsraw ymm12, ymm12, 8",
-                $(half!($first $at),)*
-                "add rsi, 8",
-                "add rdi, 64",
-                "cmp rsi, rdx",
-                "jb 2b",
-                inout("rsi") $x[0] => _, inout("rdi") $w => _, in("rdx") $x[1],
-                in("rcx") $pitch, in("r8") 3 * $pitch, in("r9") 5 * $pitch,
-                $(inout($first) $sums[$i][0],)*
-                out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
-                options(readonly, nostack),
-            );
+        turns!($sums $x $pitch $w, [$(($first $i 0) ($second $i 1))*],
+            "vmovdqu ymm12, ymmword ptr [rdi]",
+            "vmovdqu ymm13, ymmword ptr [rdi + 32]",
+            "vpsllw ymm12, ymm12, 8",
+            "vpsllw ymm13, ymm13, 8",
+            "vpsraw ymm12, ymm12, 8",
+            "vpsraw ymm13, ymm13, 8",
+            $(both!($first $second $at ""),)*
+            "vmovdqu ymm12, ymmword ptr [rdi]",
+            "vmovdqu ymm13, ymmword ptr [rdi + 32]",
+            "vpsraw ymm12, ymm12, 8",
+            "vpsraw ymm13, ymm13, 8",
+            $(both!($first $second $at " + 4"),)*
+            "add rsi, 8"
+        )
+    };
+}
+
+/// The same with the first half alone.
+macro_rules! half_quads {
+    ($sums:ident $x:ident $pitch:ident $w:ident: $($i:literal $first:tt $second:tt $at:tt),*) => {
+        turns!($sums $x $pitch $w, [$(($first $i 0))*],
+            "vmovdqu ymm13, ymmword ptr [rdi]",
+            "vpsllw ymm12, ymm13, 8",
+            "vpsraw ymm13, ymm13, 8",
+            "vpsraw ymm12, ymm12, 8",
+            $(half!($first $at),)*
+            "add rsi, 8"
+        )
+    };
+}
+
+/// Pairs of 16-bit elements with pairs of 16-bit weights.
+macro_rules! pairs {
+    ($sums:ident $x:ident $pitch:ident $w:ident: $($i:literal $first:tt $second:tt $at:tt),*) => {
+        turns!($sums $x $pitch $w, [$(($first $i 0) ($second $i 1))*],
+            "vmovdqu ymm12, ymmword ptr [rdi]",
+            "vmovdqu ymm13, ymmword ptr [rdi + 32]",
+            $(both!($first $second $at ""),)*
+            "add rsi, 4"
+        )
+    };
+}
+
+/// A loop for so many rows: for each its number, the registers of its sums, and its address.
+macro_rules! by_rows {
+    ($rows:ident: $turn:ident $sums:ident $x:ident $pitch:ident $w:ident) => {
+        match $rows {
+            1 => $turn!($sums $x $pitch $w: 0 "ymm0" "ymm1" "rsi"),
+            2 => $turn!($sums $x $pitch $w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx"),
+            3 => $turn!($sums $x $pitch $w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx",
+                2 "ymm4" "ymm5" "rsi + 2*rcx"),
+            4 => $turn!($sums $x $pitch $w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx",
+                2 "ymm4" "ymm5" "rsi + 2*rcx", 3 "ymm6" "ymm7" "rsi + r8"),
+            5 => $turn!($sums $x $pitch $w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx",
+                2 "ymm4" "ymm5" "rsi + 2*rcx", 3 "ymm6" "ymm7" "rsi + r8", 4 "ymm8" "ymm9" "rsi + 4*rcx"),
+            6 => $turn!($sums $x $pitch $w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx",
+                2 "ymm4" "ymm5" "rsi + 2*rcx", 3 "ymm6" "ymm7" "rsi + r8", 4 "ymm8" "ymm9" "rsi + 4*rcx",
+                5 "ymm10" "ymm11" "rsi + r9"),
+            _ => const { assert!($rows <= super::ROWS) },
         }
     };
 }
@@ -120,26 +156,22 @@ pub(super) unsafe fn multiply<const M: usize, const H: usize>(
     w: *const i8,
 ) {
     // SAFETY: as the caller promises; nothing is written.
-    unsafe {
-        match M {
-            1 => rows!(sums x pitch w: 0 "ymm0" "ymm1" "rsi"),
-            2 => rows!(sums x pitch w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx"),
-            3 => {
-                rows!(sums x pitch w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx", 2 "ymm4" "ymm5" "rsi + 2*rcx")
-            }
-            4 => {
-                rows!(sums x pitch w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx", 2 "ymm4" "ymm5" "rsi + 2*rcx",
-                3 "ymm6" "ymm7" "rsi + r8")
-            }
-            5 => {
-                rows!(sums x pitch w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx", 2 "ymm4" "ymm5" "rsi + 2*rcx",
-                3 "ymm6" "ymm7" "rsi + r8", 4 "ymm8" "ymm9" "rsi + 4*rcx")
-            }
-            6 => {
-                rows!(sums x pitch w: 0 "ymm0" "ymm1" "rsi", 1 "ymm2" "ymm3" "rsi + rcx", 2 "ymm4" "ymm5" "rsi + 2*rcx",
-                3 "ymm6" "ymm7" "rsi + r8", 4 "ymm8" "ymm9" "rsi + 4*rcx", 5 "ymm10" "ymm11" "rsi + r9")
-            }
-            _ => const { assert!(M <= super::ROWS) },
-        }
-    }
+    unsafe { if H == 2 { by_rows!(M: quads sums x pitch w) } else { by_rows!(M: half_quads sums x pitch w) } }
+}
+
+/// Adds the products of `M` rows of 16-bit elements, the first of which begins and ends at `x`, at least a pair, with
+/// 16-bit weights of a panel, `[pairs][16][2]`.
+///
+/// # Safety
+/// The rows are valid for reading, `pitch` bytes apart, and weights for all of their pairs. The processor has AVX2.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(crate) unsafe fn multiply_pairs<const M: usize>(
+    sums: &mut Sums<M>,
+    x: [*const i16; 2],
+    pitch: usize,
+    w: *const i16,
+) {
+    // SAFETY: as the caller promises; nothing is written.
+    unsafe { by_rows!(M: pairs sums x pitch w) }
 }
