@@ -18,7 +18,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask VERB
 
-  ci              every check: formatting, clippy, docs, cross, tests
+  ci              what every change must pass: formatting, clippy, docs, tests, kernels on two emulated processors
   fmt [--check]   rustfmt over every file under version control
   cross           no_std builds for thumbv7em, kernel and executor tests and plans on emulated ARM processors
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
