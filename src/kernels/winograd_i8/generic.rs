@@ -78,7 +78,7 @@ unsafe impl Sums for Lanes<i32> {
 }
 
 unsafe fn input(patch: &Patch<u8, i16>) {
-    for c in (0..patch.channels).step_by(PANEL) {
+    for c in (0..patch.channels).step_by(Lanes::<i16>::N) {
         // SAFETY: as the caller promises.
         unsafe { transform::input::<Lanes<i16>>(patch, c) }
     }
