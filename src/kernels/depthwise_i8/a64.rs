@@ -14,6 +14,8 @@ pub(super) unsafe trait Products: Copy {
     const SWEEPS: bool;
     /// See [`Lanes::SHIFTS`].
     const SHIFTS: bool;
+    /// See [`Lanes::WIDENS`].
+    const WIDENS: bool = false;
     /// See [`Lanes::Quads`]; weights lie alike.
     type Quads: Copy;
 
@@ -22,6 +24,12 @@ pub(super) unsafe trait Products: Copy {
     unsafe fn interleave(rows: [uint8x16_t; 4]) -> [Self::Quads; 4];
     /// See [`Lanes::weights`].
     unsafe fn weights(words: uint8x16_t) -> Self::Quads;
+    /// See [`Lanes::weights_less`].
+    #[inline(always)]
+    unsafe fn weights_less(words: uint8x16_t, _zeros: uint8x16_t) -> Self::Quads {
+        // SAFETY: as the caller promises.
+        unsafe { Self::weights(words) }
+    }
     /// See [`Lanes::dot`].
     unsafe fn dot(sums: int32x4_t, quads: Self::Quads, weights: Self::Quads) -> int32x4_t;
     /// See [`Lanes::shifted`].
@@ -59,6 +67,7 @@ unsafe impl<P: Products> Lanes for Vector<P> {
     const LANES: usize = 1;
     const SWEEPS: bool = P::SWEEPS;
     const SHIFTS: bool = P::SHIFTS;
+    const WIDENS: bool = P::WIDENS;
     type Quads = P::Quads;
     type Weights = P::Quads;
     type Ints = int32x4_t;
@@ -113,6 +122,11 @@ unsafe impl<P: Products> Lanes for Vector<P> {
     unsafe fn weights(self) -> P::Quads {
         // SAFETY: as the caller promises.
         unsafe { P::weights(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn weights_less(self, zeros: Self) -> P::Quads {
+        // SAFETY: as the caller promises.
+        unsafe { P::weights_less(self.0, zeros.0) }
     }
     #[inline(always)]
     unsafe fn dot(sums: int32x4_t, quads: P::Quads, weights: P::Quads) -> int32x4_t {

@@ -47,6 +47,7 @@ unsafe fn store_first(v: __m128i, at: *mut u8, count: usize) {
 unsafe impl Lanes for U8x32 {
     const LANES: usize = 2;
     const SWEEPS: bool = false;
+    const WIDENS: bool = true;
     /// The first and third byte of each word, widened to 16 bits, and the others.
     type Quads = [__m256i; 2];
     /// In the same order.
@@ -147,6 +148,14 @@ unsafe impl Lanes for U8x32 {
     unsafe fn weights(self) -> [__m256i; 2] {
         // SAFETY: as the caller promises.
         unsafe { [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(self.0)), _mm256_srai_epi16::<8>(self.0)] }
+    }
+    #[inline(always)]
+    unsafe fn weights_less(self, zeros: Self) -> [__m256i; 2] {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let ([w0, w1], [z0, z1]) = (self.weights(), zeros.weights());
+            [_mm256_sub_epi16(w0, z0), _mm256_sub_epi16(w1, z1)]
+        }
     }
     #[inline(always)]
     unsafe fn dot(sums: __m256i, quads: [__m256i; 2], weights: [__m256i; 2]) -> __m256i {

@@ -60,6 +60,8 @@ pub(super) unsafe trait Lanes: Copy {
     const SWEEPS: bool;
     /// Whether [`Lanes::shifted`] changes sums.
     const SHIFTS: bool = false;
+    /// Whether weights are widened, so that their zero point can be taken from them: see [`Lanes::weights_less`].
+    const WIDENS: bool = false;
     /// A quarter's bytes, each with three others of its channel.
     type Quads: Copy;
     /// Weights of a quarter, in the same order.
@@ -86,6 +88,12 @@ pub(super) unsafe trait Lanes: Copy {
     unsafe fn spread<const G: usize>(words: *const [u8; 4], panels: usize) -> [Self; 4];
     /// Words of four i8 as weights.
     unsafe fn weights(self) -> Self::Weights;
+    /// Words of four i8 less others, as weights. Where weights are not widened, the others are 0.
+    #[inline(always)]
+    unsafe fn weights_less(self, _zeros: Self) -> Self::Weights {
+        // SAFETY: as the caller promises.
+        unsafe { self.weights() }
+    }
     /// sums + Σ quads·weights; of those of [`Lanes::shifted`].
     unsafe fn dot(sums: Self::Ints, quads: Self::Quads, weights: Self::Weights) -> Self::Ints;
     /// What sums begin with so that they are right when quads have been multiplied with these weights.

@@ -16,6 +16,7 @@ struct Wide;
 unsafe impl Products for Wide {
     const SWEEPS: bool = false;
     const SHIFTS: bool = false;
+    const WIDENS: bool = true;
     /// A quarter of the first row and of the second, then of the others.
     type Quads = [int16x8_t; 2];
 
@@ -51,6 +52,14 @@ unsafe impl Products for Wide {
         unsafe {
             let rows = vreinterpretq_s8_u8(vqtbl1q_u8(words, vld1q_u8(BY_ROWS.as_ptr())));
             [vmovl_s8(vget_low_s8(rows)), vmovl_high_s8(rows)]
+        }
+    }
+    #[inline(always)]
+    unsafe fn weights_less(words: uint8x16_t, zeros: uint8x16_t) -> [int16x8_t; 2] {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let ([w0, w1], [z0, z1]) = (Self::weights(words), Self::weights(zeros));
+            [vsubq_s16(w0, z0), vsubq_s16(w1, z1)]
         }
     }
     #[inline(always)]

@@ -57,27 +57,36 @@ impl<V: Lanes, const K: usize, const G: usize> Task for Prepare<'_, V, K, G> {
         unsafe {
             let words = operands.weights.as_ptr().cast::<[u8; QUAD]>().add(self.c);
             let at = |quad: usize, kx: usize| words.wrapping_add((quad * K + kx) * padded);
+            // The zero point where a quad has rows.
+            let zero = u32::from(operands.w_zero as u8);
+            let zeros = |rows: usize| {
+                let word = (0x0101_0101_u32 >> (8 * (QUAD - rows))) * zero;
+                V::spread::<1>([word.to_le_bytes(); 4 * PANEL].as_ptr(), 4)[0]
+            };
+            let zeros = [zeros(K.min(QUAD)), zeros(1)];
             for kx in 0..K {
                 let words = V::spread::<G>(at(0, kx), panels);
                 for q in 0..4 {
-                    put(block, [q, 0, kx], words[q]);
-                    put(block, [q, 1, kx], words[q].up::<1>());
+                    put(block, [q, 0, kx], words[q], zeros[0]);
+                    put(block, [q, 1, kx], words[q].up::<1>(), zeros[0].up::<1>());
                 }
             }
             if K == 5 {
                 for i in 0..3 {
+                    let none = [V::splat(0); 2];
                     let upper = V::spread::<G>(at(0, 2 * i), panels);
                     let lower = V::spread::<G>(at(1, 2 * i), panels);
-                    let (mut next_upper, mut next_lower) = ([V::splat(0); 4], [V::splat(0); 4]);
+                    let (mut next_upper, mut next_lower, mut next_zeros) = ([none[0]; 4], [none[0]; 4], none);
                     if 2 * i + 1 < K {
                         next_upper = V::spread::<G>(at(0, 2 * i + 1), panels);
                         next_lower = V::spread::<G>(at(1, 2 * i + 1), panels);
+                        next_zeros = zeros;
                     }
+                    let [first_zeros, second_zeros] = lower_words(zeros, next_zeros);
                     for q in 0..4 {
-                        put(block, [q, 0, K + i], lower[q].or(next_lower[q].up::<2>()));
-                        let both = upper[q].down::<3>().or(lower[q].up::<1>());
-                        let next = next_upper[q].down::<3>().or(next_lower[q].up::<1>());
-                        put(block, [q, 1, K + i], both.or(next.up::<2>()));
+                        let [first, second] = lower_words([upper[q], lower[q]], [next_upper[q], next_lower[q]]);
+                        put(block, [q, 0, K + i], first, first_zeros);
+                        put(block, [q, 1, K + i], second, second_zeros);
                     }
                 }
             }
@@ -104,14 +113,29 @@ impl<V: Lanes, const K: usize, const G: usize> Task for Prepare<'_, V, K, G> {
     }
 }
 
-/// Writes the weights of a quarter, an output row and a word.
+/// What the rows below the first four, of a column and the next, are multiplied with for two output rows: of the words of
+/// the four weights above and of those below.
+///
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+unsafe fn lower_words<V: Lanes>([upper, lower]: [V; 2], [next_upper, next_lower]: [V; 2]) -> [V; 2] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let both = upper.down::<3>().or(lower.up::<1>());
+        let next = next_upper.down::<3>().or(next_lower.up::<1>());
+        [lower.or(next_lower.up::<2>()), both.or(next.up::<2>())]
+    }
+}
+
+/// Writes the weights of a quarter, an output row and a word, less their zero points.
 ///
 /// # Safety
 /// As for [`Lanes`]; the block may be written.
 #[inline(always)]
-unsafe fn put<V: Lanes>(block: *mut Block<V>, [q, row, word]: [usize; 3], weights: V) {
+unsafe fn put<V: Lanes>(block: *mut Block<V>, [q, row, word]: [usize; 3], weights: V, zeros: V) {
     // SAFETY: as the caller promises.
-    unsafe { (&raw mut (*block).weights[q][row][word]).write(weights.weights()) }
+    unsafe { (&raw mut (*block).weights[q][row][word]).write(weights.weights_less(zeros)) }
 }
 
 /// Interleaved columns.

@@ -10,12 +10,15 @@ use super::strip::{Block, Fill, Line, Prepare, Source, Spread, TILE, Target, Til
 use super::sweep::Sweep;
 use super::{Job, PANEL};
 
-/// A square kernel that strips suit, and its stride.
-fn square(job: &Job<'_>) -> Option<(usize, usize)> {
+/// A square kernel that strips suit, and its stride; with a zero point of the weights only if these are `wide`.
+fn square(job: &Job<'_>, wide: bool) -> Option<(usize, usize)> {
     let (v, h) = (&job.shape.vertical, &job.shape.horizontal);
     let square = v.kernel == h.kernel && v.stride == h.stride && v.dilation == 1 && h.dilation == 1;
-    let plain_end = job.operands.epilogue.residual.is_none() && job.operands.w_zero == 0;
-    (square && plain_end && [3, 5].contains(&v.kernel) && [1, 2].contains(&v.stride)).then_some((v.kernel, v.stride))
+    let w_zero = job.operands.w_zero;
+    let plain = w_zero == 0 || wide && i8::try_from(w_zero).is_ok();
+    let plain_end = job.operands.epilogue.residual.is_none();
+    (square && plain && plain_end && [3, 5].contains(&v.kernel) && [1, 2].contains(&v.stride))
+        .then_some((v.kernel, v.stride))
 }
 
 /// Finds out whether no sum of these channels leaves an i32 when it is scaled.
@@ -29,7 +32,7 @@ impl Task for Bounds<'_> {
     #[inline(always)]
     unsafe fn run(self) {
         /// More than kernels of 5 can sum up.
-        const SUMS: f32 = 25.0 * 255.0 * 128.0;
+        const SUMS: f32 = 25.0 * 255.0 * 255.0;
         let is_bounded = |(&bias, m): (&i32, &f32)| (SUMS + (bias as f32).abs()) * m.abs() < (1u32 << 30) as f32;
         *self.bounded = self.bias.iter().zip(self.multiplier).fold(true, |all, one| all & is_bounded(one));
     }
@@ -44,7 +47,7 @@ pub(super) unsafe fn run<V: Lanes>(job: &Job<'_>, rows: Range<usize>, channels: 
     let (bias, multiplier) = (&epilogue.bias[channels.clone()], &epilogue.multiplier[channels.clone()]);
     // SAFETY: as the caller promises.
     unsafe { V::within(Bounds { bias, multiplier, bounded: &mut bounded }) };
-    let square = square(job).filter(|_| bounded);
+    let square = square(job, V::WIDENS).filter(|_| bounded);
     let mut c = channels.start;
     while c < channels.end {
         let left = channels.end - c;
