@@ -8,7 +8,8 @@
 //!   y = clamp(rne(f32(q − inner_zero)·inner_scale + f32(r − r_zero)·r_scale) + zero, low, high);
 //!
 //! and last, where there is a table, y = table\[y\]. Every operation on f32 is a single IEEE one, in the order written.
-//! This file is the reference: all instruction sets give its bytes.
+//! This file is the reference: all instruction sets give its bytes where the numbers that are rounded are below 2³¹ in
+//! magnitude, and none is NaN.
 
 use crate::Rows;
 use crate::table::{ENTRIES, TableKernel};
@@ -101,15 +102,5 @@ impl Epilogue<'_> {
             && padded_columns <= self.multiplier.len()
             && self.residual.as_ref().is_none_or(|(r, _)| r.rows() == rows && r.cols() == columns)
             && self.table.is_none_or(|table| table.len() == ENTRIES)
-    }
-
-    /// Whether all multipliers and scales are finite, so that no scaled sum is NaN.
-    #[cfg(target_arch = "aarch64")]
-    pub(crate) fn is_finite(&self) -> bool {
-        let scales = self
-            .residual
-            .iter()
-            .all(|(_, how)| how.scale.is_finite() && how.inner.is_none_or(|inner| inner.scale.is_finite()));
-        scales && self.multiplier.iter().fold(true, |all, m| all & m.is_finite())
     }
 }

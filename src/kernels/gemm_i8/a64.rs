@@ -4,7 +4,7 @@ use core::arch::aarch64::*;
 use core::mem::MaybeUninit;
 
 use super::tile::{How, MAX_SUMS, Store, Tile, tail_quad};
-use super::{PANEL, QUAD, generic};
+use super::{PANEL, QUAD};
 use crate::requantize::{Inner, Requantize};
 
 /// Columns of a vector of sums.
@@ -126,22 +126,33 @@ pub(super) unsafe fn end<const M: usize, const H: usize>(t: &Tile<'_>, column: u
     const { assert!(M * PANEL <= MAX_SUMS) };
     // SAFETY: as the caller promises; the room holds the tile's sums.
     unsafe {
-        if !t.after.is_null() {
-            return spill(sums, t.after);
+        if t.after.is_null() {
+            return finish::<M, H>(&t.store, column, sums);
         }
-        if t.store.residual.is_null() && t.store.how.is_finite {
-            return match t.store.how.is_whole {
-                true => store::<M, H, true>(&t.store, column, sums),
-                false => store::<M, H, false>(&t.store, column, sums),
+        spill(sums, t.after);
+    }
+}
+
+/// Stores finished sums.
+///
+/// # Safety
+/// As [`super::tile::TileFn`].
+#[inline(always)]
+unsafe fn finish<const M: usize, const H: usize>(s: &Store<'_>, column: usize, sums: &[[int32x4_t; H]; M]) {
+    // SAFETY: as the caller promises; the room holds the sums.
+    unsafe {
+        if s.residual.is_null() {
+            return match s.how.is_whole {
+                true => store::<M, H, true>(s, column, sums),
+                false => store::<M, H, false>(s, column, sums),
             };
         }
         let mut room = MaybeUninit::<[[i32; PANEL]; M]>::uninit();
         spill(sums, room.as_mut_ptr().cast());
         let room = room.as_ptr().cast();
-        match (t.store.how.is_finite, t.store.how.residual.inner.is_some()) {
-            (false, _) => store_any(&t.store, column, room, M),
-            (_, false) => store_added::<false>(&t.store, column, room, M),
-            (_, true) => store_added::<true>(&t.store, column, room, M),
+        match s.how.residual.inner {
+            None => store_added::<false>(s, column, room, M),
+            Some(_) => store_added::<true>(s, column, room, M),
         }
     }
 }
@@ -277,23 +288,6 @@ unsafe fn load(from: *const u8, count: usize) -> uint8x16_t {
                 core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count);
                 vld1q_u8(bytes.as_ptr())
             }
-        }
-    }
-}
-
-/// Stores rows of sums with multipliers or scales that are no finite numbers.
-///
-/// # Safety
-/// As [`super::tile::TileFn`].
-#[cold]
-#[inline(never)]
-unsafe fn store_any(s: &Store<'_>, column: usize, sums: *const [i32; PANEL], rows: usize) {
-    let mut s = *s;
-    for i in 0..rows {
-        // SAFETY: as the caller promises.
-        unsafe {
-            generic::store(&s, column, &*sums.add(i));
-            s.advance(1);
         }
     }
 }

@@ -51,9 +51,6 @@ pub(crate) struct How {
     pub(crate) requantize: Requantize,
     /// Whether the zero point is 0 and the bounds are those of bytes.
     pub(crate) is_whole: bool,
-    /// Whether all multipliers and scales are finite, so that no sum becomes NaN.
-    #[cfg(target_arch = "aarch64")]
-    pub(crate) is_finite: bool,
     pub(crate) residual: Residual,
     pub(crate) residual_pitch: usize,
     pub(crate) y_pitch: usize,
@@ -68,8 +65,6 @@ impl How {
         Self {
             requantize: epilogue.requantize,
             is_whole: epilogue.requantize == Requantize { zero: 0, low: 0, high: 255 },
-            #[cfg(target_arch = "aarch64")]
-            is_finite: epilogue.is_finite(),
             residual: epilogue.residual.map_or(none, |(_, how)| how),
             residual_pitch: epilogue.residual.map_or(0, |(r, _)| r.pitch()),
             y_pitch: y.pitch(),
