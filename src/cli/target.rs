@@ -50,7 +50,7 @@ pub fn fits(board: &Board, plan: &Plan<'_>) -> Result<()> {
 /// Whether 8-bit convolutions in tiles are faster there: its best kernels for tiles are as good as any, but multiply no four
 /// bytes at once.
 pub fn wants_int8_tiles(board: &Board) -> bool {
-    board.best_isa() == Isa::Avx2
+    matches!(board.best_isa(), Isa::Avx2 | Isa::Neon)
 }
 
 /// Whether a plan does not fit, and has convolutions in tiles that could be computed directly in less memory.

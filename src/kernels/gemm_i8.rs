@@ -14,6 +14,8 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod ymm;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use a64::give;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::{quads::multiply_pairs, store as store_registers};
 pub(crate) use drive::{Product, Sights, look_up, run_part};

@@ -26,6 +26,7 @@ use transform::Finish;
 
 crate::kernels! { WinogradKernel:
     #[cfg(target_arch = "x86_64")] avx2;
+    #[cfg(target_arch = "aarch64")] neon;
     generic;
 }
 

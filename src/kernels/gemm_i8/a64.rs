@@ -133,6 +133,26 @@ pub(super) unsafe fn end<const M: usize, const H: usize>(t: &Tile<'_>, column: u
     }
 }
 
+/// Stores finished sums of the first rows of up to four.
+///
+/// # Safety
+/// As [`super::tile::TileFn`].
+#[inline(always)]
+pub(crate) unsafe fn give(s: &Store<'_>, column: usize, sums: &[[int32x4_t; PANEL / LANES]; 4], rows: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if rows == 4 {
+            return finish::<4, { PANEL / LANES }>(s, column, sums);
+        }
+        // A copy, so that the others stay in registers.
+        let (mut s, sums) = (*s, *sums);
+        for sums in &sums[..rows] {
+            finish::<1, { PANEL / LANES }>(&s, column, &[*sums]);
+            s.advance(1);
+        }
+    }
+}
+
 /// Stores finished sums.
 ///
 /// # Safety
