@@ -57,8 +57,8 @@ const LOOPS: [Loop; 7] = [
         peaks: DOT,
     },
     Loop {
-        name: "product, `usmmla`, 4×16",
-        symbol: &["7gemm_i88neoni8mm3runKj4_Kj2_K"],
+        name: "product, `usmmla`, 6×16",
+        symbol: &["7gemm_i88neoni8mm", "Kj6_Kj3_Kj4_"],
         instructions: &["usmmla"],
         products: 32,
         peaks: MATRIX,
