@@ -53,18 +53,59 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The least that a group of this process, or one around it, has left. Pages of files are given back on demand, so
-/// that they do not count.
+/// Files of a control group's memory: the folder of its tree, its limit, what is used, and the words before the pages of
+/// files that its statistics tell.
+struct Version {
+    tree: &'static str,
+    most: &'static str,
+    used: &'static str,
+    files: [&'static str; 2],
+}
+
+/// One tree for everything.
+const V2: Version = Version {
+    tree: "fs/cgroup",
+    most: "memory.max",
+    used: "memory.current",
+    files: ["inactive_file ", "active_file "],
+};
+
+/// A tree for memory alone.
+const V1: Version = Version {
+    tree: "fs/cgroup/memory",
+    most: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    files: ["total_inactive_file ", "total_active_file "],
+};
+
+/// The least that a group of this process, or one around it, has left, in either version of control groups.
 fn group(proc: &Path, sysfs: &Sysfs) -> Option<u64> {
     let text = std::fs::read_to_string(proc.join("self/cgroup")).unwrap_or_default();
-    let mut path = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().trim_matches('/');
+    // Lines are hierarchy:controllers:path.
+    let paths = |has: fn(&str) -> bool| {
+        text.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            fields.next().filter(|controllers| has(controllers))?;
+            fields.next()
+        })
+    };
+    let whole = paths(str::is_empty).unwrap_or_default();
+    let memory = paths(|controllers| controllers.split(',').any(|name| name == "memory")).unwrap_or_default();
+    let of = |version: &Version, path: &str| least_left(sysfs, version, path);
+    of(&V2, whole).into_iter().chain(of(&V1, memory)).min()
+}
+
+/// The least that a group and those around it have left. Pages of files are given back on demand, so that they do not
+/// count.
+fn least_left(sysfs: &Sysfs, version: &Version, path: &str) -> Option<u64> {
+    let mut path = path.trim_matches('/');
     let mut least: Option<u64> = None;
     loop {
-        let file = |name: &str| sysfs.text(&format!("fs/cgroup/{path}/{name}"));
-        if let Some(most) = file("memory.max").and_then(|text| text.parse::<u64>().ok()) {
-            let used = file("memory.current").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let file = |name: &str| sysfs.text(&format!("{}/{path}/{name}", version.tree));
+        if let Some(most) = file(version.most).and_then(|text| text.parse::<u64>().ok()) {
+            let used = file(version.used).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
             let stat = file("memory.stat").unwrap_or_default();
-            let files = field(&stat, "inactive_file ").unwrap_or(0) + field(&stat, "active_file ").unwrap_or(0);
+            let files: u64 = version.files.iter().filter_map(|name| field(&stat, name)).sum();
             let left = most.saturating_sub(used.saturating_sub(files));
             least = Some(least.map_or(left, |least| least.min(left)));
         }
@@ -110,6 +151,43 @@ mod tests {
         let alone = Sysfs::new(root.join("none"));
         assert_eq!(available(&root, &alone), Some(Available { bytes: 3000 * 1024, says: "MemAvailable" }));
         assert_eq!(available(&root.join("none"), &alone), None);
+        std::fs::remove_dir_all(root).expect("the test's own folder");
+    }
+    #[test]
+    fn groups_of_the_first_version_count() {
+        let root = tree(
+            "first",
+            &[
+                ("meminfo", "MemAvailable:    3000 kB\n"),
+                ("self/cgroup", "12:cpu,cpuacct:/x\n9:memory:/docker/box\n1:name=systemd:/x\n0::/x\n"),
+                ("fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+                ("fs/cgroup/memory/memory.usage_in_bytes", "100000000\n"),
+                ("fs/cgroup/memory/docker/box/memory.limit_in_bytes", "1800000\n"),
+                ("fs/cgroup/memory/docker/box/memory.usage_in_bytes", "1500000\n"),
+                (
+                    "fs/cgroup/memory/docker/box/memory.stat",
+                    "inactive_file 7\nactive_file 7\ntotal_inactive_file 100000\ntotal_active_file 200000\n",
+                ),
+            ],
+        );
+        let group = Available { bytes: 600_000, says: "the control group's memory limit" };
+        assert_eq!(available(&root, &Sysfs::new(&root)), Some(group));
+        std::fs::remove_dir_all(root).expect("the test's own folder");
+    }
+
+    #[test]
+    fn a_group_that_limits_nothing_leaves_what_the_system_has() {
+        let root = tree(
+            "unlimited",
+            &[
+                ("meminfo", "MemAvailable:    3000 kB\n"),
+                ("self/cgroup", "4:memory:/\n"),
+                ("fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+                ("fs/cgroup/memory/memory.usage_in_bytes", "100000000\n"),
+            ],
+        );
+        let system = Available { bytes: 3000 * 1024, says: "MemAvailable" };
+        assert_eq!(available(&root, &Sysfs::new(&root)), Some(system));
         std::fs::remove_dir_all(root).expect("the test's own folder");
     }
 }
