@@ -345,6 +345,9 @@ pub struct InstallArgs {
     /// The file that it shall be, or the folder that it shall lie in
     #[arg(value_name = "DIR|FILE")]
     pub to: PathBuf,
+    /// Install the very bytes, even where 8-bit convolutions have a faster form on this machine
+    #[arg(long)]
+    pub as_is: bool,
     /// Also check that this board has what the plan needs
     #[cfg(feature = "compile")]
     #[arg(long, value_name = "BOARD|board.toml")]

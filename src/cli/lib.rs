@@ -23,6 +23,7 @@ mod memory;
 mod model;
 mod output;
 mod progress;
+mod repack;
 mod results;
 mod suits;
 #[cfg(feature = "compile")]

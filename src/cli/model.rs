@@ -45,7 +45,11 @@ impl Model {
     pub fn plan(&self, path: &Path) -> Result<Plan<'_>> {
         Plan::parse(&self.bytes).map_err(|e| {
             CliError::failed(format!("{} is not a valid plan: {e}", path.display()))
-                .hint("compile the model again, or fetch the plan again if it was copied")
+                .hint(format!(
+                    "compile the model again (coulter compile {name}.onnx -o {name}.plan), or fetch the plan again if it was \
+                     copied",
+                    name = self.name
+                ))
         })
     }
 }

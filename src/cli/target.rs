@@ -6,6 +6,7 @@ use coulter_boards::{Board, Confidence, Cost, Misfit, Needs, Prediction};
 use coulter_compile::Compiled;
 use coulter_kernels::Isa;
 use coulter_plan::{OpCode, Plan};
+use coulter_repack::Form;
 use serde_json::{Value, json};
 
 use crate::error::{CliError, Result};
@@ -47,10 +48,9 @@ pub fn fits(board: &Board, plan: &Plan<'_>) -> Result<()> {
     Needs::of(plan).on(board).map_err(|misfit| too_large(board, &misfit))
 }
 
-/// Whether 8-bit convolutions in tiles are faster there: its best kernels for tiles are as good as any, but multiply no four
-/// bytes at once.
+/// Whether 8-bit convolutions in tiles are faster there.
 pub fn wants_int8_tiles(board: &Board) -> bool {
-    matches!(board.best_isa(), Isa::Avx2 | Isa::Neon)
+    Form::preferred(board.best_isa()) == Form::Tiles
 }
 
 /// Whether a plan does not fit, and has convolutions in tiles that could be computed directly in less memory.

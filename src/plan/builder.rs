@@ -8,7 +8,8 @@ use crate::dtype::DType;
 use crate::format::{
     ALIGN, HEADER_BYTES, MAGIC, MAJOR, MINOR, NONE, SECTION_ENTRY_BYTES, STEP_BYTES, SectionKind, TENSOR_BYTES,
 };
-use crate::ops::Params;
+use crate::ops::{OpCode, Params};
+use crate::plan::{Plan, Step};
 use crate::tensor::{MAX_RANK, Space};
 use crate::validate::MAX_NAME;
 
@@ -62,6 +63,52 @@ impl PlanBuilder {
         builder
     }
 
+    /// The parts of a plan, to be changed: everything keeps its index. Sections that this crate does not know are left out.
+    pub fn of(plan: &Plan<'_>) -> Self {
+        let sections = &plan.sections;
+        let (inputs, outputs) = sections.ports.split_at(plan.input_count() * crate::format::PORT_BYTES);
+        let name = crate::plan::u32_at(plan.bytes, 48);
+        let mut names = BTreeMap::new();
+        let mut at = 0;
+        // Ends with a zero, as was checked.
+        for text in sections.strings.split_inclusive(|&byte| byte == 0) {
+            if let Ok(text) = core::str::from_utf8(&text[..text.len() - 1]) {
+                names.entry(text.into()).or_insert(at);
+            }
+            at += text.len() as u32;
+        }
+        Self {
+            arena_bytes: plan.arena_bytes() as u64,
+            state_bytes: plan.state_bytes() as u64,
+            name: (name != NONE).then_some(name),
+            tensors: sections.tensors.to_vec(),
+            steps: sections.steps.to_vec(),
+            operands: sections.operands.to_vec(),
+            params: sections.params.to_vec(),
+            inputs: inputs.to_vec(),
+            outputs: outputs.to_vec(),
+            strings: sections.strings.to_vec(),
+            names,
+            weights: sections.weights.to_vec(),
+            fallback: sections.fallback.to_vec(),
+            golden: sections.golden.to_vec(),
+            checksums: sections.checksums.to_vec(),
+            metadata: sections.metadata.to_vec(),
+        }
+    }
+
+    /// Forgets all constants, whose tensors have to be [set](Self::set_tensor) anew.
+    pub fn clear_weights(&mut self) {
+        self.weights.clear();
+    }
+
+    /// Forgets all steps; tensors and names stay.
+    pub fn clear_steps(&mut self) {
+        self.steps.clear();
+        self.operands.clear();
+        self.params.clear();
+    }
+
     /// Sets the sizes of the arena and of the state, in bytes, rounded up to [`ALIGN`].
     pub fn memory(&mut self, arena_bytes: u64, state_bytes: u64) {
         let round = |bytes: u64| bytes.next_multiple_of(ALIGN as u64);
@@ -90,6 +137,21 @@ impl PlanBuilder {
     /// If there are more than [`MAX_RANK`] dimensions.
     pub fn tensor(&mut self, tensor: &NewTensor<'_>) -> TensorId {
         let id = TensorId((self.tensors.len() / TENSOR_BYTES) as u32);
+        let record = self.record(tensor);
+        self.tensors.extend(record);
+        id
+    }
+
+    /// Puts another tensor in the place of one.
+    ///
+    /// # Panics
+    /// As [`PlanBuilder::tensor`], or if there is none with this index.
+    pub fn set_tensor(&mut self, id: TensorId, tensor: &NewTensor<'_>) {
+        let record = self.record(tensor);
+        self.tensors[id.0 as usize * TENSOR_BYTES..][..TENSOR_BYTES].copy_from_slice(&record);
+    }
+
+    fn record(&mut self, tensor: &NewTensor<'_>) -> Vec<u8> {
         let rank = tensor.dims.len();
         let mut dims = [0u32; MAX_RANK];
         let mut strides = [0i32; MAX_RANK];
@@ -105,7 +167,7 @@ impl PlanBuilder {
             }
         }
         let name = self.string(tensor.name);
-        let out = &mut self.tensors;
+        let mut out = Vec::with_capacity(TENSOR_BYTES);
         out.extend([tensor.dtype as u8, rank as u8, tensor.space as u8, 0]);
         out.extend(name.to_le_bytes());
         out.extend(NONE.to_le_bytes());
@@ -114,7 +176,7 @@ impl PlanBuilder {
         dims.iter().for_each(|d| out.extend(d.to_le_bytes()));
         strides.iter().for_each(|s| out.extend(s.to_le_bytes()));
         out.extend([0; 8]);
-        id
+        out
     }
 
     /// Adds a step.
@@ -126,16 +188,31 @@ impl PlanBuilder {
         outputs: &[Option<TensorId>],
         macs: u64,
     ) {
+        let mut words = Vec::new();
+        params.write(&mut |word| words.extend(word.to_le_bytes()));
+        self.step_of(P::CODE, name, &words, [inputs, outputs], macs);
+    }
+
+    /// Adds a step of another plan as it is; its tensors are those with the same indices.
+    pub fn copy_step(&mut self, step: &Step<'_>) {
+        let (inputs, outputs) = (step.operands.input_count(), step.operands.output_count());
+        let id = |index: Option<usize>| index.map(|index| TensorId(index as u32));
+        let inputs: Vec<_> = (0..inputs).map(|i| id(step.operands.input_index(i))).collect();
+        let outputs: Vec<_> = (0..outputs).map(|i| id(step.operands.output_index(i))).collect();
+        self.step_of(step.code, step.name, step.params, [&inputs, &outputs], step.macs);
+    }
+
+    fn step_of(&mut self, code: OpCode, name: &str, params: &[u8], ends: [&[Option<TensorId>]; 2], macs: u64) {
         let name = self.string(name);
         let operands = (self.operands.len() / 4) as u32;
-        for id in inputs.iter().chain(outputs) {
+        for id in ends.iter().copied().flatten() {
             self.operands.extend(id.map_or(NONE, |id| id.0).to_le_bytes());
         }
-        let at = self.params.len() as u32;
-        params.write(&mut |word| self.params.extend(word.to_le_bytes()));
-        let length = self.params.len() as u32 - at;
+        let (at, length) = (self.params.len() as u32, params.len() as u32);
+        self.params.extend_from_slice(params);
+        let [inputs, outputs] = ends;
         let out = &mut self.steps;
-        out.extend((P::CODE as u16).to_le_bytes());
+        out.extend((code as u16).to_le_bytes());
         out.extend([inputs.len() as u8, outputs.len() as u8]);
         for word in [operands, at, length, name, 0] {
             out.extend(word.to_le_bytes());

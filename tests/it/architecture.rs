@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// Each crate and those of ours that it may use; development dependencies are free.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("coulter-plan", &[]),
     ("coulter-kernels", &[]),
     ("coulter-exec", &["coulter-plan", "coulter-kernels"]),
     ("coulter-pipeline", &["coulter-plan"]),
     ("coulter-fallback", &["coulter-exec", "coulter-plan"]),
-    ("coulter-compile", &["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-fallback"]),
+    ("coulter-repack", &["coulter-plan", "coulter-kernels"]),
+    ("coulter-compile", &["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-fallback", "coulter-repack"]),
     ("coulter-boards", &["coulter-plan", "coulter-kernels"]),
     ("coulter-governor", &[]),
     ("coulter-testkit", &["coulter-plan", "coulter-kernels"]),
@@ -23,6 +24,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "coulter-exec",
             "coulter-pipeline",
             "coulter-fallback",
+            "coulter-repack",
             "coulter-compile",
             "coulter-boards",
             "coulter-governor",
@@ -47,11 +49,12 @@ const OUTSIDE: [(&str, &[&str]); 3] =
     [("coulter-plan", &[]), ("coulter-kernels", &["libm"]), ("coulter-exec", &["crc32fast", "libm"])];
 
 /// Crates that never name tract.
-const WITHOUT_TRACT: [&str; 7] = [
+const WITHOUT_TRACT: [&str; 8] = [
     "coulter-plan",
     "coulter-kernels",
     "coulter-exec",
     "coulter-pipeline",
+    "coulter-repack",
     "coulter-boards",
     "coulter-governor",
     "coulter-cli",

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use coulter_kernels::{Isa, IsaSet};
 use serde_json::Value;
 
-use crate::cli::{Folder, compiled, coulter, has_fields, json, model, sample};
+use crate::cli::{Folder, command, compiled, coulter, has_fields, json, model, sample};
 
 /// Writes files into the sysfs tree of a test.
 fn sysfs(folder: &Folder, files: &[(&str, &str)]) {
@@ -94,7 +95,14 @@ fn too_little_memory_is_told_before_it_is_taken() {
     let plan = compiled(&folder, "digits_cnn");
     sysfs(&folder, &[("fs/cgroup/memory.max", "1000\n")]);
     let image = sample("digits_cnn", "sample_7.png");
-    for arguments in [&["run", &plan, &image][..], &["bench", &plan, "--time", "0.1"], &["verify", &plan]] {
+    let there = folder.file("there.plan");
+    let verbs = [
+        &["run", &plan, &image][..],
+        &["bench", &plan, "--time", "0.1"],
+        &["verify", &plan],
+        &["install", &plan, &there],
+    ];
+    for arguments in verbs {
         let (status, told) = failure(&folder, arguments);
         assert_eq!(status, Some(1), "{arguments:?}: {told}");
         assert!(told.contains("1000 B are left") && told.contains("coulter compile"), "{arguments:?}: {told}");
@@ -111,14 +119,26 @@ fn another_packing_and_another_format_are_refused() {
     let at = bytes.windows(8).position(|w| w == b"\"f32p16\"").expect("the plan tells its packing");
     let mut packed = bytes.clone();
     packed[at..at + 8].copy_from_slice(b"\"f32p32\"");
-    let mut newer = bytes;
-    newer[8] = 2;
-    for (bytes, words) in [(packed, ["f32p32", "f32p16"]), (newer, ["format 2.0", "recompile"])] {
+    let of_major = |major: u8| {
+        let mut bytes = bytes.clone();
+        bytes[8] = major;
+        bytes
+    };
+    let there = folder.file("there.plan");
+    for (bytes, words) in [
+        (packed, ["f32p32", "f32p16", "coulter compile digits_cnn.onnx -o digits_cnn.plan"]),
+        (of_major(2), ["format 2.0", "recompile", "coulter compile other.onnx -o other.plan"]),
+        (of_major(0), ["format 0.0", "recompile", "coulter compile other.onnx -o other.plan"]),
+    ] {
         std::fs::write(&other, bytes).expect("a file can be written");
-        let (status, told) = failure(&folder, &["run", &other, &image]);
-        assert_eq!(status, Some(1), "{told}");
-        assert!(words.iter().all(|word| told.contains(word)) && told.contains("compile the model again"), "{told}");
+        for arguments in [&["run", &other, &image][..], &["install", &other, &there]] {
+            let (status, told) = failure(&folder, arguments);
+            assert_eq!(status, Some(1), "{arguments:?}: {told}");
+            let whole = words.iter().all(|word| told.contains(word)) && told.contains("compile the model again");
+            assert!(whole, "{arguments:?}: {told}");
+        }
     }
+    assert!(!Path::new(&there).exists());
 }
 
 #[test]
@@ -163,6 +183,57 @@ fn plans_are_installed_whole_or_not_at_all() {
     let (status, told) = failure(&folder, &["install", &installed, &file, "--target", "raspberry-pi-4"]);
     assert_eq!(status, Some(1), "{told}");
     assert!(told.contains("neondot") && told.contains("--target raspberry-pi-4"), "{told}");
+}
+
+#[test]
+fn convolutions_are_repacked_where_they_are_installed() {
+    let onnx = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models/mlperf_ic_resnet8/model_int8_qdq.onnx");
+    if !onnx.is_file() {
+        println!("skipped: {} is absent", onnx.display());
+        return;
+    }
+    let (folder, onnx) = (Folder::new("repack"), onnx.to_string_lossy().into_owned());
+    let file = |name: &str| folder.file(name);
+    let [direct, tiles, there, back] = ["direct.plan", "tiles.plan", "there.plan", "back.plan"].map(file);
+    json(&folder, &["compile", &onnx, "-o", &direct]);
+    json(&folder, &["compile", &onnx, "-o", &tiles, "--winograd-int8"]);
+    let install = |isa: &str, arguments: &[&str]| {
+        let mut command = command(&folder, &[&["install"], arguments, &["--json"]].concat());
+        let output = command.env("COULTER_ISA", isa).output().expect("the program starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {errors}"))
+    };
+    let ops = |plan: &str| {
+        let steps = json(&folder, &["inspect", plan])["steps"].as_array().expect("steps").clone();
+        steps.iter().map(|step| step["op"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let hash = |plan: &str| json(&folder, &["verify", plan])["output_hash"].clone();
+
+    // Portable code multiplies no four bytes at once.
+    let told = install("generic", &[&direct, &there]);
+    let steps = told["repacked_steps"].as_u64();
+    assert!(steps > Some(0) && told["repacked"] == true, "{told}");
+    assert_eq!((ops(&there), hash(&there)), (ops(&tiles), hash(&direct)));
+    let size = |plan: &str| std::fs::metadata(plan).expect("the plan is there").len();
+    assert!(size(&there) > size(&direct));
+    assert_eq!(json(&folder, &["inspect", &there])["plan_bytes"].as_u64(), Some(size(&there)));
+    assert_eq!(install("generic", &[&there, &back])["repacked"], false, "it is repacked once");
+    assert_eq!(std::fs::read(&there).expect("it is there"), std::fs::read(&back).expect("it is there"));
+    assert_eq!(install("generic", &[&direct, &back, "--as-is"])["repacked"], false);
+    assert_eq!(std::fs::read(&direct).expect("it is there"), std::fs::read(&back).expect("it is there"));
+
+    let best = IsaSet::detect().best();
+    if !matches!(best, Isa::Generic | Isa::Avx2 | Isa::Neon) {
+        let told = install(best.name(), &[&there, &back]);
+        assert_eq!(told["repacked_steps"].as_u64(), steps, "{told}");
+        assert_eq!((ops(&back), hash(&back)), (ops(&direct), hash(&direct)));
+    }
+
+    let mut damaged = std::fs::read(&tiles).expect("the plan is there");
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(&tiles, damaged).expect("a file can be written");
+    assert_eq!(failure(&folder, &["install", &tiles, &folder.file("damaged.plan")]).0, Some(3));
 }
 
 #[test]

@@ -30,13 +30,14 @@ impl Drop for Folder {
     }
 }
 
+pub(crate) fn command(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coulter"));
+    command.args(arguments).env("XDG_CACHE_HOME", &folder.0).env("COULTER_SYSFS", folder.0.join("sys"));
+    command
+}
+
 pub(crate) fn coulter(folder: &Folder, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_coulter"))
-        .args(arguments)
-        .env("XDG_CACHE_HOME", &folder.0)
-        .env("COULTER_SYSFS", folder.0.join("sys"))
-        .output()
-        .expect("the program starts")
+    command(folder, arguments).output().expect("the program starts")
 }
 
 /// What a verb prints with `--json`, which must be one object and nothing else.

@@ -44,6 +44,16 @@ fn broken(place: &Path, why: &str) -> CliError {
     CliError::does_not_hold(format!("{} is not what was compiled: {why}", place.display()))
 }
 
+/// Whether a plan's bytes have the hash that it carries.
+pub fn is_whole(plan: &Plan<'_>) -> bool {
+    hash(plan.bytes()) == plan.stored_hash()
+}
+
+/// What to tell of a plan of which this is not so.
+pub fn damaged(place: &Path) -> CliError {
+    broken(place, "its bytes do not have the hash that it carries").hint("fetch or compile it again")
+}
+
 /// What a plan's hash and golden vectors say on this machine.
 pub struct Proof {
     /// Whether the bytes have the hash that they carry; else nothing was run.
@@ -66,7 +76,7 @@ impl Proof {
     /// When it cannot be bound or run here.
     pub fn of(plan: &Plan<'_>, allow_fallback: bool) -> Result<Self> {
         let checked = plan.steps().filter(|step| plan.checksum(step.index).is_some_and(|sum| sum != 0)).count();
-        let whole = hash(plan) == plan.stored_hash();
+        let whole = is_whole(plan);
         let mut proof =
             Self { whole, cases: Vec::new(), wrong_step: None, checked, outputs: [0; 32], isas: Vec::new() };
         if proof.whole {
@@ -100,8 +110,7 @@ impl Proof {
     /// What does not hold.
     pub fn demand(&self, place: &Path, plan: &Plan<'_>) -> Result<()> {
         if !self.whole {
-            let error = broken(place, "its bytes do not have the hash that it carries");
-            return Err(error.hint("fetch or compile it again"));
+            return Err(damaged(place));
         }
         if let Some(index) = self.wrong_step {
             let step = plan.step(index);
@@ -126,9 +135,8 @@ fn differs(plan: &Plan<'_>, case: usize, mismatch: &Mismatch) -> CliError {
     ))
 }
 
-/// SHA-256 of the file with zeros in place of the hash.
-fn hash(plan: &Plan<'_>) -> [u8; 32] {
-    let bytes = plan.bytes();
+/// SHA-256 of a plan's bytes with zeros in place of the hash.
+pub fn hash(bytes: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(&bytes[..HASH_RANGE.start]);
     hash.update([0; 32]);

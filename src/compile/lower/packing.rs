@@ -1,5 +1,7 @@
 //! Weights in the order in which kernels read them; see the documentation of the plan's operators.
 
+use coulter_repack::weights::quad_filters;
+
 /// Columns of a panel.
 const PANEL: usize = 16;
 
@@ -62,46 +64,8 @@ pub(super) fn winograd_filters(filters: &[f32], outputs: usize, channels: usize)
     packed
 }
 
-/// `[O, 3, 3, C]` filters, each transformed to 6×6 by G·g·Gᵀ, as panels of 16 outputs, each `[36][C/2][16][2]`; O and C are
-/// multiples of 16.
-pub(super) fn winograd_pairs(filters: &[i32], outputs: usize, channels: usize) -> Vec<i16> {
-    const G: [[i32; 3]; 6] = [[6, 0, 0], [-1, -1, -1], [-1, 1, -1], [1, 2, 4], [1, -2, 4], [0, 0, 6]];
-    let mut packed = vec![0; 36 * outputs * channels];
-    for (output, filter) in filters.chunks_exact(9 * channels).enumerate() {
-        let panel = &mut packed[output / PANEL * 36 * channels * PANEL..];
-        for (channel, point) in (0..channels).flat_map(|channel| (0..36).map(move |point| (channel, point))) {
-            let (left, right) = (G[point / 6], G[point % 6]);
-            let u: i32 = (0..9).map(|tap| left[tap / 3] * right[tap % 3] * filter[tap * channels + channel]).sum();
-            let pair = point * channels / 2 + channel / 2;
-            // Weights of 8 bits less their zero point, and sums of rows of G of at most 7.
-            panel[(pair * PANEL + output % PANEL) * 2 + channel % 2] = u as i16;
-        }
-    }
-    packed
-}
-
 /// Neighbours of a sum that are multiplied at once.
 const QUAD: usize = 4;
-
-/// `[O, taps, depth]` 8-bit filters of `groups` groups as panels of 16 outputs, each `[taps][⌈depth/4⌉][16][4]`, those of
-/// each group apart.
-pub(super) fn quad_filters(filters: &[u8], outputs: usize, [taps, depth]: [usize; 2], groups: usize) -> Vec<u8> {
-    let of_group = outputs / groups;
-    let (panels, quads) = (of_group.div_ceil(PANEL), depth.div_ceil(QUAD));
-    let panel_len = taps * quads * PANEL * QUAD;
-    let mut packed = vec![0; groups * panels * panel_len];
-    for output in 0..outputs {
-        let (group, within) = (output / of_group, output % of_group);
-        let panel = &mut packed[(group * panels + within / PANEL) * panel_len..][..panel_len];
-        for tap in 0..taps {
-            for (k, &value) in filters[(output * taps + tap) * depth..][..depth].iter().enumerate() {
-                let quad = tap * quads + k / QUAD;
-                panel[(quad * PANEL + within % PANEL) * QUAD + k % QUAD] = value;
-            }
-        }
-    }
-    packed
-}
 
 /// A `[depth, columns]` matrix of 8-bit numbers as panels of 16 columns, each `[⌈depth/4⌉][16][4]`.
 pub(super) fn quad_panels(matrix: &[u8], depth: usize, columns: usize) -> Vec<u8> {

@@ -2,9 +2,10 @@
 
 use coulter_plan::DType;
 use coulter_plan::ops::qconv2d::Params;
+use coulter_repack::weights::quad_filters;
 
 use super::qwinograd_conv2d::lower_if_it_pays;
-use super::{Lowering, Refusal, constant, epilogue, input_tensor, output_tensor, packing};
+use super::{Lowering, Refusal, constant, epilogue, input_tensor, output_tensor};
 use crate::graph::Node;
 
 pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -> Result<(), Refusal> {
@@ -20,7 +21,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -
     if lowering.winograd.int8 && lower_if_it_pays(lowering, node, params)? {
         return Ok(());
     }
-    let weights = packing::quad_filters(&constant(graph, node, 1, DType::I8)?.0, outputs, [taps, depth], groups);
+    let weights = quad_filters(&constant(graph, node, 1, DType::I8)?.0, outputs, [taps, depth], groups);
     let weights = lowering.stored(weights.as_slice().into(), DType::I8, &[weights.len()])?;
     let [bias, multiplier, residual, table] = epilogue::lower(lowering, node, outputs / groups)?;
     let x = lowering.input(node, 0)?;
