@@ -30,6 +30,26 @@ impl std::ops::Deref for PlanBytes {
     }
 }
 
+impl PlanBytes {
+    /// Lets go of the pages that were read so far; those that are touched again are read again.
+    #[cfg(unix)]
+    pub fn forget(&self) {
+        match self {
+            PlanBytes::Mapped(map) => {
+                // Where the system does not take the advice, more memory stays in use.
+                // SAFETY: the map is a file's and nobody writes to it: its pages hold nothing that the file does not.
+                let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            }
+            #[cfg(feature = "compile")]
+            PlanBytes::Owned(_) => {}
+        }
+    }
+
+    /// Nothing: the system takes no such advice.
+    #[cfg(not(unix))]
+    pub fn forget(&self) {}
+}
+
 /// Maps a file.
 ///
 /// # Errors

@@ -135,7 +135,8 @@ fn glibc(target: &Target) -> Result<Command> {
     } else {
         Toolchain::of(target.triple)?.cargo("build", "std,panic_unwind")
     };
-    command.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    // A program that lies where it was linked to has no pointers to correct at its start: they fill pages with copies.
+    command.env("RUSTFLAGS", "-Ctarget-feature=+crt-static -Crelocation-model=static");
     command.env(target.variable("LINKER"), target.tool("gcc"));
     Ok(command)
 }
