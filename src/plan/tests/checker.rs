@@ -1,6 +1,5 @@
 //! A second opinion on parsed plans: enumerates what tensors address instead of reasoning about it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
 use crate::format::ALIGN;
@@ -15,7 +14,7 @@ pub(super) fn addresses(tensor: &Tensor) -> Option<Vec<i128>> {
     if count > MOST as u128 {
         return None;
     }
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(count as usize);
     let mut index = std::vec![0u32; tensor.dims.len()];
     for _ in 0..count {
         let steps = index.iter().zip(tensor.strides.iter()).map(|(&i, &s)| i128::from(i) * i128::from(s));
@@ -50,11 +49,10 @@ pub(super) fn assert_sound(plan: &Plan<'_>) {
     for port in plan.inputs().chain(plan.outputs()) {
         assert!(port.tensor.is_dense() && port.tensor.space == Space::Arena);
     }
-    let mut seen = BTreeSet::new();
-    for port in plan.inputs() {
-        let Some(all) = addresses(&port.tensor) else { continue };
-        assert!(bytes(&port.tensor, &all).into_iter().all(|byte| seen.insert(byte)), "inputs overlap");
-    }
+    let inputs = plan.inputs().filter_map(|port| Some(bytes(&port.tensor, &addresses(&port.tensor)?)));
+    let mut seen: Vec<_> = inputs.flatten().collect();
+    seen.sort_unstable();
+    assert!(seen.windows(2).all(|two| two[0] != two[1]), "inputs overlap");
     assert_texts(plan);
     for case in 0..plan.golden_count() {
         for (i, port) in plan.inputs().enumerate() {
@@ -94,26 +92,32 @@ fn assert_sharing(step: &Step<'_>) {
     let inputs = (0..operands.input_count()).map(|i| (Role::of_input(step.code, i), operands.input(i)));
     let outputs = (0..operands.output_count()).map(|i| (Role::Output(i), operands.output(i)));
     let all: Vec<_> = inputs.chain(outputs).filter_map(|(role, tensor)| Some((role, tensor?))).collect();
-    let mut owners = BTreeMap::new();
-    for (i, (role, tensor)) in all.iter().enumerate().filter(|(_, (role, _))| role.writes()) {
+    let mut owners = Vec::new();
+    for (i, (_, tensor)) in all.iter().enumerate().filter(|(_, (role, _))| role.writes()) {
         assert_ne!(tensor.space, Space::Weights);
         let Some(places) = addresses(tensor) else { continue };
-        for byte in bytes(tensor, &places) {
-            assert_eq!(owners.insert((tensor.space as u8, byte), i), None, "{step:?}: {role:?} overlaps");
-        }
+        owners.extend(bytes(tensor, &places).into_iter().map(|byte| ((tensor.space as u8, byte), i)));
     }
+    owners.sort_unstable();
+    assert!(owners.windows(2).all(|two| two[0].0 != two[1].0), "{step:?}: overlaps");
     for (role, tensor) in all.iter().filter(|(role, _)| !role.writes()) {
         let Some(places) = addresses(tensor) else { continue };
-        let touched: Vec<_> =
-            bytes(tensor, &places).iter().filter_map(|byte| owners.get(&(tensor.space as u8, *byte))).collect();
-        if touched.is_empty() {
-            continue;
-        }
-        let first = *touched[0];
-        assert!(touched.iter().all(|owner| **owner == first));
+        let touched = touched(&owners, tensor.space as u8, &bytes(tensor, &places));
+        let Some(&first) = touched.first() else { continue };
+        assert!(touched.iter().all(|&owner| owner == first));
         assert!(matches!(role, Role::InPlace) && matches!(all[first].0, Role::Output(0)), "{step:?}: {role:?}");
         assert_eq!(addresses(&all[first].1), Some(places), "{step:?}");
     }
+}
+
+/// Who writes what of a space's bytes, of `owners` in order.
+fn touched(owners: &[((u8, i128), usize)], space: u8, bytes: &[i128]) -> Vec<usize> {
+    let (Some(first), Some(last)) = (bytes.iter().min(), bytes.iter().max()) else { return Vec::new() };
+    let from = owners.partition_point(|(at, _)| *at < (space, *first));
+    let near = &owners[from..];
+    let near = &near[..near.partition_point(|(at, _)| *at <= (space, *last))];
+    let owner = |byte: &i128| near.binary_search_by_key(&(space, *byte), |(at, _)| *at).ok().map(|found| near[found].1);
+    if near.is_empty() { Vec::new() } else { bytes.iter().filter_map(owner).collect() }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,10 @@ use crate::format::{HEADER_BYTES, MAGIC};
 use crate::plan::u32_at;
 use crate::{Plan, PlanError};
 
+/// Of how many places one is changed. Every one, but on processors that are mostly emulated: what is tested is the same
+/// code everywhere.
+const ONE_OF: usize = if cfg!(target_arch = "x86_64") { 1 } else { 13 };
+
 fn corpus() -> Vec<Vec<u8>> {
     let mut all: Vec<_> = samples::all().into_iter().map(|(_, bytes)| bytes).collect();
     all.push(samples::full());
@@ -77,7 +81,7 @@ fn every_field_with_interesting_values() {
     let mut accepted = 0;
     for sample in corpus() {
         let mut bytes = Aligned::new(&sample);
-        for at in structure(&bytes).step_by(4) {
+        for at in structure(&bytes).step_by(4 * ONE_OF) {
             let old = u32_at(&bytes, at);
             for value in interesting(old) {
                 bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
@@ -86,14 +90,14 @@ fn every_field_with_interesting_values() {
             bytes[at..at + 4].copy_from_slice(&old.to_le_bytes());
         }
     }
-    assert!(accepted > 1000, "mutations reach past the checks: {accepted}");
+    assert!(accepted > 1000 / ONE_OF, "mutations reach past the checks: {accepted}");
 }
 
 #[test]
 fn every_byte_with_every_bit_flipped() {
     for sample in corpus() {
         let mut bytes = Aligned::new(&sample);
-        for at in structure(&bytes) {
+        for at in structure(&bytes).step_by(ONE_OF) {
             for bit in 0..8 {
                 bytes[at] ^= 1 << bit;
                 let _ = judge(&bytes);
