@@ -1,6 +1,7 @@
 //! Decoding a step and choosing its kernel.
 
 use coulter_kernels::IsaSet;
+use coulter_kernels::conv_f32::Shape;
 use coulter_kernels::window::Axis;
 use coulter_plan::{DType, Dims, OpError, Plan, Space, Step, Tensor};
 
@@ -103,6 +104,13 @@ pub(crate) fn nhwc(dims: &Dims<u32>) -> Result<[usize; 4], OpError> {
         [n, h, w, c] => Ok([n, h, w, c].map(|d| d as usize)),
         _ => Err(OpError::Shape),
     }
+}
+
+/// The shape of a 3×3 convolution in tiles, from the step's first input to its first output.
+pub(crate) fn tiled(context: &BindContext<'_>, pad: [u32; 4]) -> Result<Shape, OpError> {
+    let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
+    let [vertical, horizontal] = axes(x, y, [3, 3], [1, 1], [1, 1], pad);
+    Ok(Shape { batch: x[0], vertical, horizontal, channels: x[3], outputs: y[3], groups: 1 })
 }
 
 /// How a kernel slides over the height and the width of `x`, giving `y`. `pad`: top, left, bottom, right.

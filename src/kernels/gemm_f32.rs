@@ -101,9 +101,9 @@ impl GemmKernel {
             },
             activation: gemm.activation,
         };
-        // SAFETY: the views and slices cover what the product addresses, as just checked; `y` is borrowed mutably and
-        // overlaps no input but a residual that coincides with it. Parts write different elements of it. Owning a
-        // kernel selected from a set of instruction sets proves that the processor has it.
+        // Parts write different elements of `y`; owning a kernel proves that the processor has its instruction set.
+        // SAFETY: views and slices cover what the product addresses, as just checked; `y` is borrowed mutably and overlaps
+        // no input but a residual that coincides with it.
         for_each_part(&product, parallel, &|part| unsafe { run_part(self, &product, part) });
     }
 }

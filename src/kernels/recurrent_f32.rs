@@ -113,9 +113,8 @@ impl RecurrentKernel {
     /// If shapes or lengths do not match.
     pub fn run(&self, layer: &Recurrent<'_>, scratch: &mut [f32], outputs: &mut Outputs<'_>, parallel: &dyn Parallel) {
         check(layer, scratch, outputs);
-        // SAFETY: the views, slices and scratch have the shapes that the walk addresses, as just checked. The
-        // outputs overlap nothing else. Owning kernels that were selected from a set of instruction sets proves that
-        // the processor has them.
+        // SAFETY: views, slices and scratch have the shapes that the walk addresses, as just checked; outputs overlap
+        // nothing else; owning kernels proves that the processor has their instruction sets.
         unsafe { step::Walk::new(self, layer, scratch, parallel).run(outputs) };
     }
 }

@@ -32,32 +32,42 @@ pub const CPUS: [Cpu; 5] = [
     Cpu { name: "cortex-a7", target: &ARMV7, emulator: "qemu-arm", isas: &["generic"] },
 ];
 
-/// Processors that every change is tested on: one without the optional instruction sets, one with all.
-const OF_A_CHANGE: [&str; 2] = ["cortex-a53", "max"];
-
-/// Builds and tests what every change must pass; gives the number of tests. One processor comes after the other: some tests
-/// bound their time.
-pub fn change() -> Result<Counts> {
-    process::run(&format!("build for {MCU}"), &mut mcu_build()?)?;
-    let mut counts = Counts::default();
-    for cpu in CPUS.iter().filter(|cpu| OF_A_CHANGE.contains(&cpu.name)) {
-        counts += tests(cpu)?;
-    }
-    Ok(counts)
+/// A part of the work that can go on beside another.
+#[derive(Clone, Copy)]
+enum Part {
+    /// The kernels', executor's and plans' tests on all processors, one after the other: they use all of this machine's.
+    Tests,
+    /// The programs that are shipped to run plans; linking them takes one processor of this machine's at a time.
+    Runtimes,
 }
 
 /// Builds and tests everything; gives the number of tests, and of runs of plans.
+///
+/// # Errors
+/// What could not be built.
 pub fn run() -> Result<Counts> {
     process::run(&format!("build for {MCU}"), &mut mcu_build()?)?;
     let mut counts = Counts::default();
-    for of_cpu in process::side_by_side(&CPUS, tests) {
-        counts += of_cpu?;
-    }
-    for target in [&AARCH64, &ARMV7] {
-        dist::runtime(target)?;
+    for of_part in process::side_by_side(&[Part::Tests, Part::Runtimes], |part| part.run()) {
+        counts += of_part?;
     }
     counts += same_bits::run()?;
     Ok(counts)
+}
+
+impl Part {
+    fn run(self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        match self {
+            Self::Tests => {
+                for cpu in &CPUS {
+                    counts += tests(cpu)?;
+                }
+            }
+            Self::Runtimes => target::SHIPPED.into_iter().try_for_each(dist::runtime)?,
+        }
+        Ok(counts)
+    }
 }
 
 /// Runs the tests on one processor.
@@ -95,6 +105,8 @@ fn emulated(cpu: &Cpu) -> Result<Command> {
     command.args(["--no-fail-fast", "--lib", "--target", triple]);
     command.args(NO_STD.iter().flat_map(|name| ["-p", name]));
     command.args(["--", "--nocapture"]).env("COULTER_EXPECT_ISA", cpu.isas.join(","));
+    // Emulated, the backtraces of panics that are expected take long.
+    command.env("RUST_BACKTRACE", "0");
     command.env(cpu.target.variable("RUNNER"), format!("timeout 1200 {} -cpu {}", cpu.emulator, cpu.name));
     Ok(command)
 }

@@ -18,9 +18,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask VERB
 
-  ci              what every change must pass: formatting, clippy, docs, tests, kernels on two emulated processors
+  ci              what every change must pass: formatting, clippy, docs, tests, cross
   fmt [--check]   rustfmt over every file under version control
-  cross           no_std builds for thumbv7em, kernel and executor tests and plans on emulated ARM processors
+  cross           no_std builds for thumbv7em, kernel and executor tests and plans on five emulated ARM processors,
+                  the size of coulter-rt for every kind of machine
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
   inner-loops LISTING
                   writes docs/arm-inner-loops.md from an assembly listing of the kernels; that page tells how to make it

@@ -6,7 +6,7 @@ use coulter_plan::ops::qwinograd_conv2d::Params;
 use coulter_plan::{DType, OpError};
 
 use crate::arena::{RowSlot, Slot};
-use crate::bind::{BindContext, axes, nhwc};
+use crate::bind::{BindContext, tiled};
 use crate::error::RunErrorKind;
 use crate::requantize::{Finish, byte, isas};
 use crate::session::RunContext;
@@ -31,11 +31,9 @@ pub struct Args {
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
     let params: Params = context.params()?;
-    let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
-    let [vertical, horizontal] = axes(x, y, [3, 3], [1, 1], [1, 1], params.pad);
     Ok(Args {
         kernel: select(isas(context, TERMS, &params.residual)?),
-        shape: Shape { batch: x[0], vertical, horizontal, channels: x[3], outputs: y[3], groups: 1 },
+        shape: tiled(context, params.pad)?,
         x_zero: byte(params.x_zero)?,
         x: context.input_rows(0, DType::U8)?,
         finish: Finish::bind(context, &params.requantize, &params.residual)?,

@@ -9,7 +9,7 @@ use coulter_plan::{DType, OpError};
 
 use crate::activation::function;
 use crate::arena::{RowSlot, Slot};
-use crate::bind::{BindContext, axes, nhwc};
+use crate::bind::{BindContext, tiled};
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
 
@@ -31,13 +31,11 @@ pub struct Args {
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
     let params: Params = context.params()?;
-    let (x, y) = (nhwc(&context.input(0)?.dims)?, nhwc(&context.output(0)?.dims)?);
-    let [vertical, horizontal] = axes(x, y, [3, 3], [1, 1], [1, 1], params.pad);
     Ok(Args {
         kernel: select(context.isas),
         gemm: select_gemm(context.isas),
         activation: function(params.activation)?,
-        shape: Shape { batch: x[0], vertical, horizontal, channels: x[3], outputs: y[3], groups: 1 },
+        shape: tiled(context, params.pad)?,
         x: context.input_rows(0, DType::F32)?,
         residual: context.optional_rows(3, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,

@@ -50,6 +50,7 @@ pub(crate) struct Store<'a> {
 pub(crate) struct How {
     pub(crate) requantize: Requantize,
     /// Whether the zero point is 0 and the bounds are those of bytes.
+    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     pub(crate) is_whole: bool,
     pub(crate) residual: Residual,
     pub(crate) residual_pitch: usize,
