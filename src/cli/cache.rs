@@ -37,6 +37,7 @@ impl Source {
             forbid_fallback: flags.no_fallback,
             forbid_winograd: flags.no_winograd,
             winograd_int8: flags.winograd_int8,
+            f16_weights: flags.f16_weights,
             metadata: description.to_metadata(),
             ..CompileOptions::default()
         };
@@ -60,7 +61,7 @@ impl Source {
             hash.update(format!("{name}={value};"));
         }
         let options = &self.options;
-        let chosen = [options.forbid_fallback, options.forbid_winograd, options.winograd_int8];
+        let chosen = [options.forbid_fallback, options.forbid_winograd, options.winograd_int8, options.f16_weights];
         hash.update(chosen.map(u8::from));
         hash.update(serde_json::Value::Object(self.options.metadata.clone()).to_string());
         hash.update(env!("CARGO_PKG_VERSION"));

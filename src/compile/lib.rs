@@ -27,7 +27,7 @@ use serde_json::json;
 
 use emit::{Golden, Notes};
 use graph::Graph;
-use lower::Winograd;
+use lower::Choices;
 use quantize::Outcome;
 
 pub use error::{CompileError, Problem};
@@ -48,6 +48,9 @@ pub struct CompileOptions {
     /// Whether 3×3 8-bit convolutions that are faster in tiles are computed so, which takes eight times the weights and
     /// changes no byte: for processors whose products of 8 bits are no faster than those of 16.
     pub winograd_int8: bool,
+    /// Whether f32 products of few rows keep their weights in 16-bit floats: half the bytes to store and to read, each
+    /// weight off by up to 1/2048 of itself.
+    pub f16_weights: bool,
     /// JSON object merged into the plan's metadata (pipeline, labels, model card); see the pipeline crate.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Golden cases to store, each the bytes of every graph input; when empty, one seeded case is made.
@@ -103,7 +106,7 @@ pub fn check(model: &Path, options: &CompileOptions) -> Result<Vec<Problem>, Com
     };
     rules::apply(&mut graph);
     quantize::absorb_as_written(&mut graph);
-    Ok(lower::lower(&graph, Winograd::new(options)).err().unwrap_or_default())
+    Ok(lower::lower(&graph, Choices::new(options)).err().unwrap_or_default())
 }
 
 /// From our own graph to a plan. A quantized one comes with how it was quantized and why its nodes, by name, have their
@@ -116,7 +119,7 @@ pub(crate) fn assemble(
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
     progress("lower", 0.0);
-    let mut program = lower::lower(graph, Winograd::new(options)).map_err(CompileError::Problems)?;
+    let mut program = lower::lower(graph, Choices::new(options)).map_err(CompileError::Problems)?;
     progress("plan memory", 0.0);
     memory::merge(&mut program);
     let layout = memory::layout(&program);

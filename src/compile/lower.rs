@@ -39,21 +39,26 @@ impl From<TooLarge> for Refusal {
     }
 }
 
-/// Which convolutions may be computed in tiles where that is faster.
+/// What may be computed or stored otherwise where that is faster.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Winograd {
-    pub(crate) f32: bool,
-    pub(crate) int8: bool,
+pub(crate) struct Choices {
+    /// f32 convolutions in tiles.
+    pub(crate) winograd_f32: bool,
+    /// 8-bit convolutions in tiles.
+    pub(crate) winograd_int8: bool,
+    /// Weights of f32 products in 16 bits.
+    pub(crate) f16_weights: bool,
 }
 
-impl Winograd {
+impl Choices {
     #[cfg(test)]
-    pub(crate) const ALL: Self = Self { f32: true, int8: true };
-    pub(crate) const NONE: Self = Self { f32: false, int8: false };
+    pub(crate) const ALL: Self = Self { winograd_f32: true, winograd_int8: true, f16_weights: true };
+    pub(crate) const NONE: Self = Self { winograd_f32: false, winograd_int8: false, f16_weights: false };
 
     /// What the options allow.
     pub(crate) fn new(options: &CompileOptions) -> Self {
-        Self { f32: !options.forbid_winograd, int8: options.winograd_int8 }
+        let winograd_f32 = !options.forbid_winograd;
+        Self { winograd_f32, winograd_int8: options.winograd_int8, f16_weights: options.f16_weights }
     }
 }
 
@@ -61,10 +66,10 @@ impl Winograd {
 ///
 /// # Errors
 /// Every node that cannot be lowered.
-pub(crate) fn lower(graph: &Graph, winograd: Winograd) -> Result<Program, Vec<Problem>> {
+pub(crate) fn lower(graph: &Graph, choices: Choices) -> Result<Program, Vec<Problem>> {
     let mut lowering = Lowering {
         graph,
-        winograd,
+        choices,
         program: Program::default(),
         windows: vec![None; graph.tensors.len()],
         copies: HashMap::new(),
@@ -81,7 +86,7 @@ pub(crate) fn lower(graph: &Graph, winograd: Winograd) -> Result<Program, Vec<Pr
 /// A graph on its way to a program.
 pub(crate) struct Lowering<'g> {
     graph: &'g Graph,
-    winograd: Winograd,
+    choices: Choices,
     program: Program,
     /// Where each tensor lies, as soon as that is known.
     windows: Vec<Option<Window>>,

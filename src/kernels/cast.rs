@@ -8,6 +8,8 @@ mod narrow;
 mod tests;
 mod wide;
 
+pub(crate) use narrow::f16_to_f64;
+
 use crate::walk::{Tile, loops_of};
 use crate::{Element, Loops, Parallel, View, ViewMut};
 

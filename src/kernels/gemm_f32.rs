@@ -6,6 +6,7 @@
 //! |residual|), before the activation.
 
 mod drive;
+mod halves;
 mod pack;
 #[cfg(test)]
 mod tests;
@@ -52,13 +53,13 @@ impl core::fmt::Debug for GemmKernel {
     }
 }
 
-/// Operands of a product beside its output `y [M, N]`.
+/// Operands of a product beside its output `y [M, N]`; weights are f32, or the bits of 16-bit floats.
 #[derive(Clone, Copy, Debug)]
-pub struct Gemm<'a> {
+pub struct Gemm<'a, W = f32> {
     /// `[M, K]`.
     pub x: Rows<'a, f32>,
     /// Panels, [`packed_len`] elements.
-    pub w: &'a [f32],
+    pub w: &'a [W],
     /// N elements, padded to whole panels; or none.
     pub bias: Option<&'a [f32]>,
     /// `[M, N]`; it may coincide with `y`. Or none.
@@ -75,17 +76,31 @@ impl GemmKernel {
     /// # Panics
     /// If shapes or lengths do not match.
     pub fn run(&self, gemm: &Gemm<'_>, y: &mut RowsMut<'_, f32>, parallel: &dyn Parallel) {
+        let product = Product { w: gemm.w.as_ptr(), ..Product::new(gemm, y) };
+        // Parts write different elements of `y`; owning a kernel proves that the processor has its instruction set.
+        // SAFETY: views and slices cover what the product addresses, as just checked; `y` is borrowed mutably and overlaps
+        // no input but a residual that coincides with it.
+        for_each_part(&product, parallel, &|part| unsafe { run_part(self, &product, part) });
+    }
+}
+
+impl Product {
+    /// What is multiplied, but for the weights.
+    ///
+    /// # Panics
+    /// If shapes or lengths do not match.
+    fn new<W>(gemm: &Gemm<'_, W>, y: &mut RowsMut<'_, f32>) -> Self {
         let (m, k, n) = (y.rows(), gemm.x.cols(), y.cols());
         assert!(gemm.x.rows() == m && packed_len(k, n) <= gemm.w.len(), "operands of {m}×{k}×{n}");
         assert!(gemm.bias.is_none_or(|b| n.next_multiple_of(PANEL) <= b.len()), "bias of {n} columns");
         assert!(gemm.residual.is_none_or(|r| r.rows() == m && r.cols() == n), "residual of {m}×{n}");
-        let product = Product {
+        Self {
             m,
             k,
             n,
             x: gemm.x.as_ptr(),
             x_pitch: gemm.x.pitch() as isize,
-            w: gemm.w.as_ptr(),
+            w: core::ptr::null(),
             panel: k * PANEL,
             step: PANEL as isize,
             store: Store {
@@ -100,10 +115,6 @@ impl GemmKernel {
                 high: f32::INFINITY,
             },
             activation: gemm.activation,
-        };
-        // Parts write different elements of `y`; owning a kernel proves that the processor has its instruction set.
-        // SAFETY: views and slices cover what the product addresses, as just checked; `y` is borrowed mutably and overlaps
-        // no input but a residual that coincides with it.
-        for_each_part(&product, parallel, &|part| unsafe { run_part(self, &product, part) });
+        }
     }
 }

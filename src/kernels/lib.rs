@@ -76,6 +76,7 @@ mod test_images;
 mod test_layouts;
 mod view;
 mod walk;
+pub mod widen_f16;
 pub mod window;
 mod winograd;
 pub mod winograd_f32;

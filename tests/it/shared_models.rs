@@ -21,6 +21,8 @@ struct Shared {
     tolerance: f64,
     /// Whether a step in tract is a failure.
     native: bool,
+    /// Whether weights of products are kept in 16 bits.
+    f16_weights: bool,
     eval: Eval,
 }
 
@@ -49,6 +51,7 @@ const MODEL: Shared = Shared {
     dims: &[],
     tolerance: 1e-4,
     native: true,
+    f16_weights: false,
     eval: Eval::None,
 };
 const TRANSFORMER: f64 = 5e-4;
@@ -66,7 +69,8 @@ fn check(model: &Shared) {
     let Some(folder) = folder(model.folder) else { return };
     let name = model.folder;
     let dims = model.dims.iter().map(|(name, n)| (name.to_string(), *n)).collect();
-    let options = CompileOptions { dims, forbid_fallback: model.native, ..CompileOptions::default() };
+    let (forbid_fallback, f16_weights) = (model.native, model.f16_weights);
+    let options = CompileOptions { dims, forbid_fallback, f16_weights, ..CompileOptions::default() };
     let compiled = engine::compile(&folder.join(model.file), &options).unwrap_or_else(|e| panic!("{name}: {e}"));
     let plan = engine::aligned(&compiled.plan);
     let mut external = coulter_fallback::Tract::default();
@@ -235,6 +239,13 @@ shared_models! {
     };
     mlperf_ad_fcae: Shared {
         folder: "mlperf_ad_fcae",
+        eval: Eval::Outputs { inputs: &[("input", "x")], constants: &[] },
+        ..MODEL
+    };
+    mlperf_ad_fcae_in_f16: Shared {
+        folder: "mlperf_ad_fcae",
+        tolerance: 1e-3,
+        f16_weights: true,
         eval: Eval::Outputs { inputs: &[("input", "x")], constants: &[] },
         ..MODEL
     };

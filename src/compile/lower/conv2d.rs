@@ -16,7 +16,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -
     if groups == 0 || outputs % groups != 0 {
         return Err(Refusal(format!("{groups} groups do not divide {outputs} outputs")));
     }
-    if lowering.winograd.f32 && lower_if_it_pays(lowering, node, params)? {
+    if lowering.choices.winograd_f32 && lower_if_it_pays(lowering, node, params)? {
         return Ok(());
     }
     let weights = packing::filters(&constant_f32(graph, node, 1)?, outputs, taps, groups);

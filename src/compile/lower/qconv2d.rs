@@ -18,7 +18,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -
     if groups == 0 || outputs % groups != 0 {
         return Err(Refusal(format!("{groups} groups do not divide {outputs} outputs")));
     }
-    if lowering.winograd.int8 && lower_if_it_pays(lowering, node, params)? {
+    if lowering.choices.winograd_int8 && lower_if_it_pays(lowering, node, params)? {
         return Ok(());
     }
     let weights = quad_filters(&constant(graph, node, 1, DType::I8)?.0, outputs, [taps, depth], groups);

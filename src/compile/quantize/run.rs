@@ -37,7 +37,7 @@ impl Runnable {
     /// Lowers a graph.
     pub(super) fn of(graph: &Graph) -> Result<Self, CompileError> {
         // What is measured on samples shall not depend on what is fast for f32.
-        let mut program = lower::lower(graph, lower::Winograd::NONE).map_err(CompileError::Problems)?;
+        let mut program = lower::lower(graph, lower::Choices::NONE).map_err(CompileError::Problems)?;
         memory::merge(&mut program);
         let layout = memory::layout(&program);
         let origins = vec![None; graph.tensors.len()];

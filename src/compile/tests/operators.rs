@@ -5,7 +5,7 @@ use coulter_plan::{Activation, ActivationKind, DType};
 
 use super::draft::Draft;
 use crate::graph::{Op, TensorId, Value};
-use crate::lower::Winograd;
+use crate::lower::Choices;
 
 const RELU: Activation = Activation::RELU;
 const NONE: Activation = Activation::IDENTITY;
@@ -55,8 +55,27 @@ fn winograd_conv2d() {
         let graph = draft.graph.clone();
         let steps = draft.check().report.steps;
         assert!(steps.iter().all(|step| step.op == "winograd_conv2d" && step.kernel == "winograd_f32"), "{steps:#?}");
-        let direct = crate::lower::lower(&graph, Winograd::NONE).expect("the graph lowers");
+        let direct = crate::lower::lower(&graph, Choices::NONE).expect("the graph lowers");
         assert!(direct.steps.iter().all(|step| step.params.code().name() == "conv2d"));
+    }
+}
+
+#[test]
+fn fully_connected_with_weights_of_16_bits() {
+    for (rows, expected) in [(1, DType::F16), (4, DType::F16), (5, DType::F32)] {
+        let mut draft = Draft::new(44);
+        let x = draft.input(&[rows, 300]);
+        let w = draft.weights(&[300, 40]);
+        let y = draft.node(Op::FullyConnected(fully_connected::Params { activation: RELU }), &[x, w], &[rows, 40]);
+        draft.output(y);
+        let graph = draft.graph.clone();
+        let stored = |choices: Choices| {
+            let program = crate::lower::lower(&graph, choices).expect("the graph lowers");
+            program.steps[0].inputs[1].expect("weights").window.tensor.dtype
+        };
+        assert_eq!(stored(Choices { f16_weights: true, ..Choices::NONE }), expected, "{rows} rows");
+        assert_eq!(stored(Choices::NONE), DType::F32);
+        draft.check();
     }
 }
 

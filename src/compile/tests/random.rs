@@ -256,7 +256,7 @@ fn the_same_graph_gives_the_same_bytes() {
 #[test]
 fn buffers_alive_together_lie_apart() {
     for seed in 0..200 {
-        let mut program = lower::lower(&graph(seed).graph, lower::Winograd::ALL).expect("the graph lowers");
+        let mut program = lower::lower(&graph(seed).graph, lower::Choices::ALL).expect("the graph lowers");
         memory::merge(&mut program);
         let (layout, blocks) = (memory::layout(&program), memory::blocks(&program));
         let placed = || blocks.iter().zip(&layout.offsets).filter_map(|(block, &at)| block.map(|block| (block, at)));

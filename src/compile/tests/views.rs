@@ -6,7 +6,7 @@ use coulter_plan::{Activation, DType};
 use super::draft::Draft;
 use crate::Report;
 use crate::graph::{Op, TensorId};
-use crate::lower::Winograd;
+use crate::lower::Choices;
 
 const RELU: Op = Op::Unary(unary::Params { function: Activation::RELU });
 
@@ -200,7 +200,7 @@ fn a_computed_weight_is_a_problem() {
     let nine = draft.node_of(Op::Reshape, &[Some(x)], DType::F32, &[1, 1, 1, 1, 1, 1, 1, 2, 3]);
     draft.output(y);
     draft.output(nine);
-    let problems = crate::lower::lower(&draft.graph, Winograd::ALL).expect_err("neither node can be lowered");
+    let problems = crate::lower::lower(&draft.graph, Choices::ALL).expect_err("neither node can be lowered");
     let nodes: Vec<&str> = problems.iter().map(|problem| problem.onnx_node.as_str()).collect();
     assert_eq!(nodes, ["n0", "n1"], "{problems:?}");
 }
@@ -212,7 +212,7 @@ fn unsound_graphs_are_problems() {
         let x = draft.input(&[2, 3]);
         let y = draft.node(op, &[x], shape);
         draft.output(y);
-        crate::lower::lower(&draft.graph, Winograd::ALL).expect_err("the node is refused").len() == 1
+        crate::lower::lower(&draft.graph, Choices::ALL).expect_err("the node is refused").len() == 1
     };
     assert!(refused(Op::Reshape, &[5]));
     assert!(refused(Op::Transpose(vec![1, 1]), &[3, 3]));
@@ -224,5 +224,5 @@ fn unsound_graphs_are_problems() {
     let x = draft.weights(&[2, 3]);
     draft.graph.tensors[x.0].shape = vec![7];
     draft.output(x);
-    assert_eq!(crate::lower::lower(&draft.graph, Winograd::ALL).expect_err("the constant is refused").len(), 1);
+    assert_eq!(crate::lower::lower(&draft.graph, Choices::ALL).expect_err("the constant is refused").len(), 1);
 }

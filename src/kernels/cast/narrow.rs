@@ -11,7 +11,7 @@ pub(super) fn bf16(x: f64) -> u16 {
 }
 
 /// The value of a 16-bit IEEE float.
-pub(super) fn f16_to_f64(x: u16) -> f64 {
+pub(crate) fn f16_to_f64(x: u16) -> f64 {
     let (exponent, fraction) = (x >> 10 & 0x1f, x & 0x3ff);
     let magnitude = match exponent {
         0 => f64::from(fraction) / f64::from(1 << 24),

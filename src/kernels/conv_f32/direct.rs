@@ -134,7 +134,7 @@ impl<'a> Job<'a> {
         let panel_len = runs.shape.depth() * PANEL;
         let sums = room.sums.as_mut_ptr().cast::<f32>();
         let mut prepared = room.sight.prepare(runs, 0);
-        self.kernel.cover(tiles, rows, panels, store.cols, |run, panel| {
+        self.kernel.cover(tiles, rows, panels, store.cols, |run, panel, _| {
             if prepared.begin != 0 {
                 prepared = room.sight.prepare(runs, 0);
             }

@@ -13,7 +13,7 @@ use crate::sight::{MAX_ROWS, Pointers, Segment};
 const WEIGHTS_BLOCK: usize = 512 * 1024;
 
 /// Elements that are summed up one after another; longer sums are sums of such parts, which rounds off less.
-const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 256;
 
 /// Multiply-accumulates that are worth a task of their own.
 pub(crate) const TASK_MACS: usize = 128 * 1024;
@@ -107,6 +107,21 @@ impl Tiles {
 /// The product's addresses are valid as [`Product`] says, nothing else touches the part's elements of y meanwhile, and
 /// the processor has the kernel's instruction set.
 pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
+    // SAFETY: as the caller promises; the rows, panels and results are those of the product.
+    unsafe { run_part_by(kernel, p, part, |run, rows, panel, _, store| run_deep(run, p, rows, panel, store)) }
+}
+
+/// The same, with `tile` computing the tiles: a micro-kernel, its rows, its first panel, how many panels, and what becomes
+/// of the sums.
+///
+/// # Safety
+/// As [`run_part`], for all that `tile` reads of the product.
+pub(super) unsafe fn run_part_by(
+    kernel: &GemmKernel,
+    p: &Product,
+    part: Part,
+    tile: impl Fn(TileFn, &Segment<f32>, usize, usize, Store),
+) {
     let rows = part.rows.len();
     if rows == 0 {
         return;
@@ -131,8 +146,8 @@ pub(crate) unsafe fn run_part(kernel: &GemmKernel, p: &Product, part: Part) {
             // SAFETY: the rows are those of the part, as the caller promises.
             unsafe {
                 let store = Store { low, high, ..p.store.at(row, 0) };
-                kernel.cover(tiles, tile_rows.len(), panels.clone(), p.n, |run, panel| {
-                    run_deep(run, p, &segment, panel, store.at(0, panel * PANEL));
+                kernel.cover(tiles, tile_rows.len(), panels.clone(), p.n, |run, panel, count| {
+                    tile(run, &segment, panel, count, store.at(0, panel * PANEL));
                 });
                 if clamp.is_none() {
                     apply_activation(kernel, &p.activation, &store, tile_rows.len(), panels.clone());
@@ -203,8 +218,8 @@ impl Store {
 }
 
 impl GemmKernel {
-    /// Calls `run` with micro-kernels of so many rows and their first panels, so that they cover `panels`, of which the
-    /// last ends with column `cols` or before.
+    /// Calls `run` with micro-kernels of so many rows, their first panels and their numbers of panels, so that they cover
+    /// `panels`, of which the last ends with column `cols` or before.
     #[inline(always)]
     pub(crate) fn cover(
         &self,
@@ -212,18 +227,18 @@ impl GemmKernel {
         rows: usize,
         panels: Range<usize>,
         cols: usize,
-        mut run: impl FnMut(TileFn, usize),
+        mut run: impl FnMut(TileFn, usize, usize),
     ) {
         let half = self.half.get(rows - 1).filter(|_| cols + PANEL / 2 <= panels.end * PANEL);
         let (mut panel, end) = (panels.start, panels.end - usize::from(half.is_some()));
         for group in tiles {
             while panel + group.panels <= end {
-                run(group.by_rows[rows - 1], panel);
+                run(group.by_rows[rows - 1], panel, group.panels);
                 panel += group.panels;
             }
         }
         if let Some(&half) = half {
-            run(half, panel);
+            run(half, panel, 1);
         }
     }
 }

@@ -6,7 +6,7 @@ use coulter_testkit::{elementwise_oracle, isa_coverage, rng::Rng};
 use super::{Gemm, GemmKernel, KERNELS, PANEL, pack_panels, packed_len};
 use crate::activation::{Function, Kind};
 use crate::parallel::Backwards;
-use crate::{IsaSet, Parallel, Rows, RowsMut, SingleThread, View, ViewMut};
+use crate::{IsaSet, Parallel, Rows, RowsMut, SingleThread, View, ViewMut, widen_f16};
 
 /// Kernels that this processor can run.
 fn kernels() -> impl Iterator<Item = &'static GemmKernel> {
@@ -62,6 +62,10 @@ impl Case {
     }
 
     fn run(&self, kernel: &GemmKernel, parallel: &dyn Parallel) -> Vec<f32> {
+        self.run_by(&|gemm, y| kernel.run(gemm, y, parallel))
+    }
+
+    fn run_by(&self, compute: &dyn Fn(&Gemm<'_>, &mut RowsMut<'_, f32>)) -> Vec<f32> {
         let mut y = match &self.residual {
             Some(r) if self.in_place => r.clone(),
             _ => vec![UNTOUCHED; self.m * self.y_pitch],
@@ -87,7 +91,7 @@ impl Case {
             alpha: self.alpha,
             activation: self.activation,
         };
-        kernel.run(&gemm, &mut out, parallel);
+        compute(&gemm, &mut out);
         y
     }
 
@@ -231,6 +235,32 @@ fn strided_matrices_are_packed_alike() {
             let (panel, row, c) = (i / PANEL / k, i / PANEL % k, i % PANEL);
             let col = panel * PANEL + c;
             assert_eq!(p, if col < n { w[row * n + col] } else { 0.0 });
+        }
+    }
+}
+
+#[test]
+fn weights_of_16_bits_give_what_they_give_as_f32() {
+    let mut rng = Rng::new(7);
+    let widest = KERNELS.iter().map(|k| k.tiles[0].panels * PANEL).max().unwrap();
+    let mut shapes = vec![(1, 1, 1), (1, 256, 16), (2, 257, 40), (3, 1000, widest + 24), (40, 70, 33), (1, 0, 5)];
+    shapes.extend((0..40).map(|_| (rng.in_range(1..=20), rng.in_range(0..=700), rng.in_range(1..=2 * widest))));
+    for (m, k, n) in shapes {
+        let mut case = Case::random(&mut rng, m, k, n);
+        let halves: Vec<u16> = case.panels.iter().map(|&w| half::f16::from_f32(w).to_bits()).collect();
+        case.panels = halves.iter().map(|&w| half::f16::from_bits(w).to_f32()).collect();
+        for kernel in kernels() {
+            let expected = case.run(kernel, &SingleThread);
+            for widen in widen_f16::KERNELS.iter().filter(|w| IsaSet::detect().contains(w.isa)) {
+                for parallel in [&SingleThread as &dyn Parallel, &Backwards(3)] {
+                    let found = case.run_by(&|&Gemm { x, w: _, bias, residual, alpha, activation }, y| {
+                        let gemm = Gemm { x, w: &halves[..], bias, residual, alpha, activation };
+                        kernel.run_halves(widen, &gemm, y, parallel);
+                    });
+                    let bits = |y: &[f32]| y.iter().map(|y| y.to_bits()).collect::<Vec<_>>();
+                    assert!(bits(&found) == bits(&expected), "{}, {}: {m}×{k}×{n}", kernel.name, widen.name);
+                }
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Matrix product with constant weights.
 //!
-//! Inputs: `x [.., K]`, walked as rows; `weights`: one dimension, packed: panels of 16 output columns, each
-//! `[K][16]`, zeros past N ([`packed_len`]); `bias`, padded to the panels ([`packed_bias_len`]), or none, both in
-//! the weights section; `residual`, shaped as the output, rows, or none.
+//! Inputs: `x [.., K]`, walked as rows; `weights`: one dimension, f32 or f16, packed: panels of 16 output columns,
+//! each `[K][16]`, zeros past N ([`packed_len`]); `bias`, padded to the panels ([`packed_bias_len`]), or none, both in
+//! the weights section; `residual`, shaped as the output, rows, or none. Weights of 16 bits are widened, the rest is as
+//! with f32.
 //! Output: `y [.., N]`, rows; it may be the residual. y = activation(x·w + bias [+ residual]).
 use crate::rules::{self, PANEL};
-use crate::{Activation, OpError, Operands, params};
+use crate::{Activation, DType, OpError, Operands, params};
 
 params! {
     /// Parameters.
@@ -39,7 +40,9 @@ pub(super) fn check(params: &Params, operands: &Operands<'_>) -> Result<(), OpEr
         return Err(OpError::Shape);
     };
     rules::ensure(x_outer == y_outer, OpError::Shape)?;
-    rules::packed(&rules::input(operands, 1)?, packed_len(k, n))?;
+    let weights = rules::input(operands, 1)?;
+    let dtype = if weights.dtype == DType::F16 { DType::F16 } else { DType::F32 };
+    rules::packed_typed(&weights, dtype, packed_len(k, n))?;
     if let Some(bias) = operands.input(2) {
         rules::packed(&bias, Some(packed_bias_len(n)))?;
     }

@@ -278,6 +278,15 @@ fn fully_connected_holds_rows_and_packing() {
     assert_eq!(run(&[2, 5], &[2, 20], 100, 32), Some(OpError::Shape));
     assert_eq!(run(&[2, 5], &[2, 20], 160, 20), Some(OpError::Shape));
     assert_eq!(run(&[], &[], 0, 0), Some(OpError::Layout));
+    let stored_as = |dtype: DType| {
+        cause(|d| {
+            let (x, w, y) = (d.f32(&[5]), d.constants(dtype, &[160]), d.f32(&[20]));
+            d.step(&fully_connected::Params { activation: samples::RELU }, &[x, w], &[y]);
+        })
+    };
+    assert_eq!(stored_as(DType::F16), None);
+    assert_eq!(stored_as(DType::BF16), Some(OpError::Type));
+    assert_eq!(stored_as(DType::U16), Some(OpError::Type));
 }
 
 #[test]

@@ -68,3 +68,27 @@ fn a_residual_may_be_the_output() {
         }
     });
 }
+
+#[test]
+fn weights_of_16_bits_are_widened() {
+    let (k, n) = (300, 40);
+    let mut rng = Rng::new(4);
+    let (x, w) = (rng.f32s(2 * k), rng.f32s(k * n));
+    let halves: Vec<u16> = pack(&w, k, n).iter().map(|&w| half::f16::from_f32(w).to_bits()).collect();
+    let draft = || {
+        let mut d = Draft::new();
+        let (x, y) = (d.f32(&[2, k as u32], &x), d.room(DType::F32, &[2, n as u32]));
+        let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+        let w = d.constant(DType::F16, &[halves.len() as u32], &bytes);
+        d.step(&Params { activation: Activation::IDENTITY }, &[Some(x), Some(w)], &[Some(y)]);
+        (d, y)
+    };
+    run_all(draft, |results, y| {
+        for (at, y) in results.f32(y).iter().enumerate() {
+            let (r, c) = (at / n, at % n);
+            let wide = |k: usize| half::f16::from_f32(w[k * n + c]).to_f64();
+            let expected: f64 = (0..k).map(|i| f64::from(x[r * k + i]) * wide(i)).sum();
+            assert!((f64::from(*y) - expected).abs() < 2e-5, "{y} {expected}");
+        }
+    });
+}
