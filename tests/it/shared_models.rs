@@ -244,7 +244,8 @@ shared_models! {
     };
     mlperf_ad_fcae_in_f16: Shared {
         folder: "mlperf_ad_fcae",
-        tolerance: 1e-3,
+        // onnxruntime, given the rounded weights, is off by 8.6e-3.
+        tolerance: 1e-2,
         f16_weights: true,
         eval: Eval::Outputs { inputs: &[("input", "x")], constants: &[] },
         ..MODEL
