@@ -19,13 +19,15 @@ pub struct Model {
 pub enum Arithmetic {
     /// Bytes, as the model was trained.
     Bytes,
+    /// The same, convolutions in tiles: the answers are those of [`Arithmetic::Bytes`].
+    Tiles,
     /// Bytes, calibrated on a file of the folder.
     Calibrated(&'static str),
     /// 32-bit floats: answers within the plan's tolerance.
     Floats,
 }
 
-use Arithmetic::{Bytes, Calibrated, Floats};
+use Arithmetic::{Bytes, Calibrated, Floats, Tiles};
 
 const fn model(folder: &'static str, file: &'static str, arithmetic: Arithmetic) -> Model {
     Model { folder, file, arithmetic }
@@ -42,9 +44,10 @@ const OWN: [Model; 6] = [
 ];
 
 /// Published ones, where they lie beside the checkout.
-const PUBLISHED: [Model; 12] = [
+const PUBLISHED: [Model; 13] = [
     model("mlperf_ad_fcae", "model_int8_qdq.onnx", Bytes),
     model("mlperf_ic_resnet8", "model_int8_qdq.onnx", Bytes),
+    model("mlperf_ic_resnet8", "model_int8_qdq.onnx", Tiles),
     model("mlperf_kws_dscnn", "model_int8_qdq.onnx", Bytes),
     model("mlperf_vww_mobilenetv1_025", "model_int8_qdq.onnx", Bytes),
     model("mobilenetv1_025_128", "model_int8_qdq.onnx", Bytes),
@@ -76,7 +79,11 @@ pub fn present() -> Vec<(&'static Model, PathBuf)> {
 impl Model {
     /// The name of its plan's file.
     pub fn plan(&self) -> String {
-        let kind = if self.arithmetic == Floats { "f32" } else { "int8" };
+        let kind = match self.arithmetic {
+            Floats => "f32",
+            Tiles => "int8_tiles",
+            Bytes | Calibrated(_) => "int8",
+        };
         format!("{}_{kind}.plan", self.folder)
     }
 
@@ -84,6 +91,7 @@ impl Model {
     pub fn options(&self, folder: &Path) -> Vec<PathBuf> {
         match self.arithmetic {
             Bytes | Floats => Vec::new(),
+            Tiles => vec!["--winograd-int8".into()],
             // One way to choose ranges is enough here, and fast.
             Calibrated(samples) => {
                 vec!["--int8".into(), "--ranges".into(), "minmax".into(), "--calibrate".into(), folder.join(samples)]
