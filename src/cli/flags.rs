@@ -66,8 +66,8 @@ pub struct CompileFlags {
     /// without products of four bytes (AVX2 without VNNI), slower on others; their weights are eight times as long
     #[arg(long)]
     pub winograd_int8: bool,
-    /// Keep the weights of f32 matrix products with few rows in 16-bit floats: half the bytes to store and to read, each
-    /// weight off by up to 1/2048 of itself
+    /// Keep the weights of f32 matrix products with few rows in 16-bit floats: half the bytes, each weight off by up to
+    /// 1/2048 of itself. Slower where a cache holds them all, for plans that must be small or are read from memory
     #[arg(long)]
     pub f16_weights: bool,
     /// How inputs are made and outputs are read.

@@ -49,7 +49,7 @@ pub struct CompileOptions {
     /// changes no byte: for processors whose products of 8 bits are no faster than those of 16.
     pub winograd_int8: bool,
     /// Whether f32 products of few rows keep their weights in 16-bit floats: half the bytes to store and to read, each
-    /// weight off by up to 1/2048 of itself.
+    /// weight off by up to 1/2048 of itself; slower where a cache holds them all.
     pub f16_weights: bool,
     /// JSON object merged into the plan's metadata (pipeline, labels, model card); see the pipeline crate.
     pub metadata: serde_json::Map<String, serde_json::Value>,

@@ -9,7 +9,7 @@ use half::f16;
 use super::{Lowering, Refusal, constant_f32, input_tensor, optional_constant_f32, output_tensor, packing};
 use crate::graph::Node;
 
-/// Rows at most that read weights of 16 bits no slower than those of 32: more rows are limited by arithmetic.
+/// Rows at most whose weights may have 16 bits: with more it is never memory that limits.
 const ROWS: usize = 4;
 
 pub(super) fn lower(lowering: &mut Lowering<'_>, node: &Node, params: &Params) -> Result<(), Refusal> {

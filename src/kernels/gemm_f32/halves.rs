@@ -1,4 +1,4 @@
-//! Products with weights of 16 bits: for few rows, that read each weight once, it is memory that limits them.
+//! Products with weights of 16 bits: half the bytes to store, and to read where no cache holds them.
 //!
 //! Weights are widened as many at a time as stay in the first-level cache, and then multiplied as others are, in the same
 //! order: results are those of the widened weights, bit for bit.
