@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::transform::{self, Finish, Integers, Lines, Sums, Words};
+use super::transform::{self, Finish, Integers, Lines, Sums, Words, integers};
 use super::{MultiplyFn, Product, WinogradKernel};
 use crate::Isa;
 use crate::gemm_i8::{PANEL, multiply_pairs, store_registers, store_ymm};
@@ -16,34 +16,8 @@ pub(super) struct I16x16(__m256i);
 #[derive(Clone, Copy)]
 struct I32x8(__m256i);
 
-/// Vectors of so many lanes, and their instructions.
-macro_rules! integers {
-    ($vector:ident, $lanes:literal: $add:ident $sub:ident $shl:ident) => {
-        // SAFETY: one instruction each; the caller has the instruction set.
-        unsafe impl Integers for $vector {
-            const N: usize = $lanes;
-
-            #[inline(always)]
-            unsafe fn add(self, o: Self) -> Self {
-                // SAFETY: as the caller promises.
-                unsafe { Self($add(self.0, o.0)) }
-            }
-            #[inline(always)]
-            unsafe fn sub(self, o: Self) -> Self {
-                // SAFETY: as the caller promises.
-                unsafe { Self($sub(self.0, o.0)) }
-            }
-            #[inline(always)]
-            unsafe fn shl<const BY: u32>(self) -> Self {
-                // SAFETY: as the caller promises.
-                unsafe { Self($shl(self.0, _mm_cvtsi32_si128(BY as i32))) }
-            }
-        }
-    };
-}
-
-integers!(I16x16, 16: _mm256_add_epi16 _mm256_sub_epi16 _mm256_sll_epi16);
-integers!(I32x8, 8: _mm256_add_epi32 _mm256_sub_epi32 _mm256_sll_epi32);
+integers!(I16x16, 16: _mm256_add_epi16 _mm256_sub_epi16 _mm256_sll_epi16 _mm_cvtsi32_si128);
+integers!(I32x8, 8: _mm256_add_epi32 _mm256_sub_epi32 _mm256_sll_epi32 _mm_cvtsi32_si128);
 
 // SAFETY: the caller has the instruction set and valid pointers.
 unsafe impl Words for I16x16 {

@@ -2,7 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use super::transform::{self, Finish, Integers, Lines, Sums, Words};
+use super::transform::{self, Finish, Integers, Lines, Sums, Words, integers};
 use super::{MultiplyFn, Product, WinogradKernel};
 use crate::Isa;
 use crate::gemm_i8::{PANEL, give};
@@ -18,32 +18,6 @@ struct I32x4(int32x4_t);
 
 /// Vectors of sums of a panel.
 const VECTORS: usize = PANEL / I32x4::N;
-
-/// Vectors of so many lanes, and their instructions.
-macro_rules! integers {
-    ($vector:ident, $lanes:literal: $add:ident $sub:ident $shl:ident $splat:ident) => {
-        // SAFETY: an instruction or two each, which every such processor has.
-        unsafe impl Integers for $vector {
-            const N: usize = $lanes;
-
-            #[inline(always)]
-            unsafe fn add(self, o: Self) -> Self {
-                // SAFETY: as the caller promises.
-                unsafe { Self($add(self.0, o.0)) }
-            }
-            #[inline(always)]
-            unsafe fn sub(self, o: Self) -> Self {
-                // SAFETY: as the caller promises.
-                unsafe { Self($sub(self.0, o.0)) }
-            }
-            #[inline(always)]
-            unsafe fn shl<const BY: u32>(self) -> Self {
-                // SAFETY: as the caller promises.
-                unsafe { Self($shl(self.0, $splat(BY as _))) }
-            }
-        }
-    };
-}
 
 integers!(I16x8, 8: vaddq_s16 vsubq_s16 vshlq_s16 vdupq_n_s16);
 integers!(I32x4, 4: vaddq_s32 vsubq_s32 vshlq_s32 vdupq_n_s32);

@@ -48,6 +48,35 @@ pub(super) unsafe trait Integers: Copy {
     unsafe fn shl<const BY: u32>(self) -> Self;
 }
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+/// Vectors of so many lanes, and their instructions; the last gives what the shift takes as its count.
+macro_rules! integers {
+    ($vector:ident, $lanes:literal: $add:ident $sub:ident $shl:ident $count:ident) => {
+        // SAFETY: an instruction or two each; the caller has the instruction set.
+        unsafe impl Integers for $vector {
+            const N: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn add(self, o: Self) -> Self {
+                // SAFETY: as the caller promises.
+                unsafe { Self($add(self.0, o.0)) }
+            }
+            #[inline(always)]
+            unsafe fn sub(self, o: Self) -> Self {
+                // SAFETY: as the caller promises.
+                unsafe { Self($sub(self.0, o.0)) }
+            }
+            #[inline(always)]
+            unsafe fn shl<const BY: u32>(self) -> Self {
+                // SAFETY: as the caller promises.
+                unsafe { Self($shl(self.0, $count(BY as _))) }
+            }
+        }
+    };
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use integers;
+
 /// Those of 16 bits.
 ///
 /// # Safety
