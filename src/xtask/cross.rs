@@ -105,7 +105,8 @@ fn emulated(cpu: &Cpu) -> Result<Command> {
     command.args(["--no-fail-fast", "--lib", "--target", triple]);
     command.args(NO_STD.iter().flat_map(|name| ["-p", name]));
     command.args(["--", "--nocapture"]).env("COULTER_EXPECT_ISA", cpu.isas.join(","));
-    // Emulated, the backtraces of panics that are expected take long.
+    // Emulated, random cases take twenty times as long, and the backtraces of panics that are expected do.
+    command.env("COULTER_TEST_ONE_OF", "3");
     command.env("RUST_BACKTRACE", "0");
     command.env(cpu.target.variable("RUNNER"), format!("timeout 1200 {} -cpu {}", cpu.emulator, cpu.name));
     Ok(command)

@@ -2,7 +2,7 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use coulter_testkit::{isa_coverage, rng::Rng};
+use coulter_testkit::{cases::cases, isa_coverage, rng::Rng};
 
 use super::{Attention, scratch_len, select};
 use crate::parallel::Backwards;
@@ -167,7 +167,7 @@ impl Case {
 #[test]
 fn any_shapes_strides_and_masks_match_f64() {
     let mut rng = Rng::new(1);
-    for _ in 0..300 {
+    for _ in 0..cases(300) {
         let mut case = Case::random(&mut rng);
         for isa in isas() {
             let y = case.run(IsaSet::detect().capped(isa), &SingleThread);

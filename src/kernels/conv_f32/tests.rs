@@ -2,6 +2,7 @@ use std::format;
 use std::vec;
 use std::vec::Vec;
 
+use coulter_testkit::cases::cases;
 use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
@@ -147,7 +148,7 @@ fn every_kernel_agrees_with_the_oracle() {
     let mut covered = Vec::new();
     for kernel in kernels() {
         let mut rng = Rng::new(1);
-        for _ in 0..200 {
+        for _ in 0..cases(200) {
             Case::random(&mut rng).check(&mut rng, kernel);
         }
         covered.push(kernel.isa.name());

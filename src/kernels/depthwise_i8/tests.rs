@@ -2,6 +2,7 @@ use std::format;
 use std::vec;
 use std::vec::Vec;
 
+use coulter_testkit::cases::cases;
 use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
@@ -137,7 +138,7 @@ fn every_kernel_gives_the_contracts_bytes() {
     let mut covered = Vec::new();
     for kernel in kernels() {
         let mut rng = Rng::new(1);
-        for _ in 0..150 {
+        for _ in 0..cases(150) {
             Case::random(&mut rng).check(&mut rng, kernel);
             Case::usual(&mut rng).check(&mut rng, kernel);
         }

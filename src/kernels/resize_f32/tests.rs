@@ -1,6 +1,7 @@
 use std::format;
 use std::vec::Vec;
 
+use coulter_testkit::cases::cases;
 use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
@@ -127,7 +128,7 @@ fn every_kernel_agrees_with_the_oracle() {
     let mut covered = Vec::new();
     for kernel in kernels() {
         let mut rng = Rng::new(7);
-        for i in 0..150 {
+        for i in 0..cases(150) {
             let case = Case::random(&mut rng);
             let mut y = case.blank(&mut rng);
             case.run(kernel, &mut y, &SingleThread);

@@ -2,6 +2,7 @@ use std::format;
 use std::vec;
 use std::vec::Vec;
 
+use coulter_testkit::cases::cases;
 use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
@@ -202,7 +203,7 @@ fn size_of(d: impl Fn(usize, usize) -> f64) -> [f64; POINTS] {
 #[test]
 fn every_kernel_agrees_with_the_oracle() {
     let mut rng = Rng::new(1);
-    for _ in 0..24 {
+    for _ in 0..cases(24) {
         Case::random(&mut rng).check(&mut rng);
     }
     let offered: Vec<_> = KERNELS.iter().map(|k| k.isa.name()).collect();

@@ -2,6 +2,7 @@ use std::format;
 use std::vec;
 use std::vec::Vec;
 
+use coulter_testkit::cases::cases;
 use coulter_testkit::isa_coverage;
 use coulter_testkit::rng::Rng;
 
@@ -123,7 +124,7 @@ impl Case {
 #[test]
 fn every_kernel_gives_the_contracts_bytes() {
     let mut rng = Rng::new(1);
-    for _ in 0..60 {
+    for _ in 0..cases(60) {
         Case::random(&mut rng).check(&mut rng);
     }
     let offered: Vec<_> = KERNELS.iter().map(|k| k.isa.name()).collect();
