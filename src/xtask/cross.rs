@@ -8,7 +8,7 @@ use crate::target::{self, AARCH64, ARMV7, Target, Toolchain};
 use crate::{dist, same_bits};
 
 const MCU: &str = "thumbv7em-none-eabihf";
-/// Crates that run on a microcontroller.
+/// Crates that run plans on a microcontroller; all tests run on all processors.
 const NO_STD: [&str; 3] = ["coulter-plan", "coulter-kernels", "coulter-exec"];
 
 /// A processor to emulate.
@@ -88,7 +88,7 @@ fn tests(cpu: &Cpu) -> Result<Counts> {
 fn mcu_build() -> Result<Command> {
     let mut command = Toolchain::of(MCU)?.cargo("build", "core,alloc");
     command.args(["--no-default-features", "--target", MCU]);
-    command.args(NO_STD.iter().flat_map(|name| ["-p", name]));
+    command.args(NO_STD.iter().chain(&["coulter-update"]).flat_map(|name| ["-p", name]));
     Ok(command)
 }
 

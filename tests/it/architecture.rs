@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// Each crate and those of ours that it may use; development dependencies are free.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("coulter-plan", &[]),
     ("coulter-kernels", &[]),
     ("coulter-exec", &["coulter-plan", "coulter-kernels"]),
@@ -14,6 +14,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("coulter-compile", &["coulter-plan", "coulter-kernels", "coulter-exec", "coulter-fallback", "coulter-repack"]),
     ("coulter-boards", &["coulter-plan", "coulter-kernels"]),
     ("coulter-governor", &[]),
+    ("coulter-update", &[]),
     ("coulter-testkit", &["coulter-plan", "coulter-kernels"]),
     ("coulter-xtask", &[]),
     (
@@ -45,11 +46,15 @@ const EDGES: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates from outside that the lowest layers may use.
-const OUTSIDE: [(&str, &[&str]); 3] =
-    [("coulter-plan", &[]), ("coulter-kernels", &["libm"]), ("coulter-exec", &["crc32fast", "libm"])];
+const OUTSIDE: [(&str, &[&str]); 4] = [
+    ("coulter-plan", &[]),
+    ("coulter-kernels", &["libm"]),
+    ("coulter-exec", &["crc32fast", "libm"]),
+    ("coulter-update", &["crc32fast", "defmt", "ed25519-dalek", "embedded-storage", "sha2"]),
+];
 
 /// Crates that never name tract.
-const WITHOUT_TRACT: [&str; 8] = [
+const WITHOUT_TRACT: [&str; 9] = [
     "coulter-plan",
     "coulter-kernels",
     "coulter-exec",
@@ -57,6 +62,7 @@ const WITHOUT_TRACT: [&str; 8] = [
     "coulter-repack",
     "coulter-boards",
     "coulter-governor",
+    "coulter-update",
     "coulter-cli",
 ];
 

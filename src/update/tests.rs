@@ -1,0 +1,4 @@
+mod machine;
+mod power;
+mod sim;
+mod updates;
