@@ -16,7 +16,7 @@ pub const SYSFS: &str = "COULTER_SYSFS";
 
 /// What `--help-env` prints.
 pub const HELP: &str = "\
-COULTER_ISA        caps the instruction sets in use: generic, avx2, avx512, avx512vbmi, avx512vnni, avxvnni, neon, neondot, neoni8mm
+COULTER_ISA        caps the instruction sets in use: generic, avx2, avx512, avx512vbmi, avx512vnni, avxvnni, neon, neondot, neoni8mm, dsp
 COULTER_CACHE_DIR  where compiled models are kept (else XDG_CACHE_HOME/coulter, else .cache/coulter in the home folder)
 COULTER_SYSFS      where temperature, clock, power and memory limits are read (else /sys)
 NO_COLOR           no colours in tables, whatever the terminal can do";

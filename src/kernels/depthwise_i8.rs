@@ -36,6 +36,7 @@ crate::kernels! { DepthwiseKernel:
     #[cfg(target_arch = "aarch64")] neoni8mm;
     #[cfg(target_arch = "aarch64")] neondot;
     #[cfg(target_arch = "aarch64")] neon;
+    #[cfg(all(target_arch = "arm", feature = "dsp"))] dsp;
     generic;
 }
 

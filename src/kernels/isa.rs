@@ -23,7 +23,7 @@ pub enum Isa {
     NeonDot = 6,
     /// aarch64 with the 8-bit matrix instructions.
     NeonI8mm = 7,
-    /// Cortex-M DSP extension.
+    /// The DSP extension of Cortex-M (M4, M7, M33 and others): halfword products, which ARMv6 and ARMv7-A have as well.
     Dsp = 8,
     /// AVX-512 with VBMI.
     Avx512Vbmi = 9,
@@ -88,7 +88,8 @@ impl Isa {
 }
 
 /// A set of instruction sets that may be used. A set with more than [`Isa::Generic`] in it exists only where
-/// the processor was asked, so that owning one proves that its kernels can run.
+/// the processor was asked, or where the build is for processors that have it, so that owning one proves that its
+/// kernels can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IsaSet(u16);
 
@@ -96,11 +97,16 @@ impl IsaSet {
     /// Portable Rust alone.
     pub const GENERIC: IsaSet = IsaSet(1);
 
+    /// What every processor has that this build can run on: all that is known without an operating system to ask. On 32-bit
+    /// ARM that is [`Isa::Dsp`] where the feature `dsp` of this crate is on.
+    pub const BUILT_FOR: IsaSet =
+        if cfg!(all(target_arch = "arm", feature = "dsp")) { Isa::Dsp.implied() } else { Self::GENERIC };
+
     /// What this processor has.
     #[cfg(feature = "std")]
     pub fn detect() -> Self {
         #[allow(unused_mut, reason = "architectures without further instruction sets add nothing")]
-        let mut set = Self::GENERIC;
+        let mut set = Self::BUILT_FOR;
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;

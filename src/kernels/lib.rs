@@ -43,6 +43,8 @@ pub mod copy;
 pub mod depthwise_f32;
 pub mod depthwise_i8;
 pub mod dequantize;
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+mod dsp;
 pub mod dynamic_i8;
 pub mod gather;
 pub mod gemm_f32;

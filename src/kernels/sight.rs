@@ -8,7 +8,7 @@ use crate::conv_f32::Shape;
 use crate::window::Axis;
 
 /// Rows that a tile has at most.
-pub(crate) const MAX_ROWS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
+pub(crate) const MAX_ROWS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 2 };
 
 /// A stretch of the sum: `len` neighbouring elements of each of the tile's rows, which begin `offset` elements after what
 /// `rows` points to.
@@ -34,7 +34,7 @@ const PIECE: usize = if cfg!(target_pointer_width = "64") { 256 } else { 64 };
 const NARROW: usize = 64;
 
 /// Segments that are prepared at once.
-const SEGMENTS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 12 };
+const SEGMENTS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 9 };
 
 /// Elements of room for rows that are partly in the padding: at least a piece for each row of a tile.
 const PATCH: usize = MAX_ROWS * PIECE;
@@ -87,7 +87,7 @@ impl Runs {
 }
 
 /// Output positions that see no padding.
-fn inside(axis: &Axis) -> Range<usize> {
+pub(crate) fn inside(axis: &Axis) -> Range<usize> {
     let begin = axis.pad.div_ceil(axis.stride).min(axis.output);
     let extent = (axis.kernel - 1) * axis.dilation + 1;
     let end = (axis.input + axis.pad).checked_sub(extent).map_or(0, |last| last / axis.stride + 1);

@@ -29,7 +29,7 @@ pub const CPUS: [Cpu; 5] = [
     Cpu { name: "cortex-a72", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon"] },
     Cpu { name: "cortex-a76", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon", "neondot"] },
     Cpu { name: "max", target: &AARCH64, emulator: "qemu-aarch64", isas: &["generic", "neon", "neondot", "neoni8mm"] },
-    Cpu { name: "cortex-a7", target: &ARMV7, emulator: "qemu-arm", isas: &["generic"] },
+    Cpu { name: "cortex-a7", target: &ARMV7, emulator: "qemu-arm", isas: &["generic", "dsp"] },
 ];
 
 /// A part of the work that can go on beside another.

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::{DepthwiseKernel, Job, PANEL, QUAD};
 use crate::Isa;
 
-unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
+pub(super) unsafe fn run(job: &Job<'_>, rows: Range<usize>, channels: Range<usize>) {
     for row in rows {
         for ox in 0..job.shape.horizontal.output {
             for c in channels.clone().step_by(PANEL) {

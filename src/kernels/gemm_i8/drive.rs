@@ -208,6 +208,7 @@ unsafe fn run_tiles<S: Sights>(
 /// # Safety
 /// As [`run_part`].
 #[cold]
+#[inline(never)]
 unsafe fn run_in_stretches<S: Sights>(
     (run, panels): (TileFn, usize),
     mut w: *const i8,

@@ -7,7 +7,7 @@ use crate::table::{ENTRIES, TableKernel};
 use crate::{Rows, RowsMut};
 
 /// Sums that a tile has at most.
-pub(crate) const MAX_SUMS: usize = if cfg!(target_pointer_width = "64") { 24 * PANEL } else { PANEL };
+pub(crate) const MAX_SUMS: usize = if cfg!(target_pointer_width = "64") { 24 * PANEL } else { 2 * PANEL };
 
 /// What the tiles of some rows work on. What differs between them is passed beside it: a copy made of what was just
 /// written in pieces would wait until all before it has retired.
