@@ -4,10 +4,12 @@
 //! C/groups rounded up to 4: see [`gemm_i8`](crate::gemm_i8), whose arithmetic holds and whose micro-kernels do the work.
 //! Padding counts as elements that are `x_zero`.
 
+mod columns;
 mod patch;
 #[cfg(test)]
 mod tests;
 
+use self::columns::ColumnSight;
 use self::patch::{Layout, PatchSight};
 pub use crate::conv_f32::Shape;
 use crate::gemm_f32::{Part, split};
@@ -77,12 +79,17 @@ impl Sights for PixelSight<'_> {
     }
 }
 
+/// Whether there is a stack for copies of whole rows, and a cache that they stay in.
+const WHOLE_ROWS: bool = cfg!(target_pointer_width = "64");
+
 /// A convolution, ready to run in parts.
 struct Job<'a> {
     kernel: &'a GemmKernel,
     runs: Runs,
     /// Where rows are copied.
-    layout: Option<Layout>,
+    layout: Option<&'a Layout>,
+    /// Elements from one input pixel to the next.
+    pitch: usize,
     x: *const u8,
     x_zero: u8,
     w: *const i8,
@@ -112,10 +119,12 @@ impl Conv<'_> {
             return kernel.run(&Gemm { x, w, w_zero, epilogue }, y, parallel);
         }
         let how = How::new(&self.epilogue, y);
+        let layout = if WHOLE_ROWS { Layout::new(s, self.x.pitch(), self.x_zero, kernel) } else { None };
         let job = Job {
             kernel,
             runs: Runs::new::<u8>(s, self.x.pitch(), QUAD),
-            layout: Layout::new(s, self.x.pitch(), self.x_zero, kernel),
+            layout: layout.as_ref(),
+            pitch: self.x.pitch(),
             x: self.x.as_ptr(),
             x_zero: self.x_zero,
             w: self.w.as_ptr(),
@@ -149,23 +158,63 @@ impl Job<'_> {
     /// The job's addresses are valid for what the sizes tell, nothing else touches the part's outputs meanwhile, and the
     /// processor has the kernel's instruction set.
     unsafe fn run(&self, part: Part) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self.layout {
+                Some(layout) if WHOLE_ROWS => self.run_patches(layout, part),
+                _ if ColumnSight::pays(&self.runs.shape) => self.run_columns(part),
+                _ => self.run_pixels(part),
+            }
+        }
+    }
+
+    /// [`Job::run`] by patches; apart from the other ways, so that one of them at a time takes room on the stack.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn run_patches(&self, layout: &Layout, part: Part) {
+        let mut sight = PatchSight::new(layout);
         // SAFETY: as the caller promises, and each group's part is one of it.
         unsafe {
-            if let Some(layout) = &self.layout {
-                let mut sight = PatchSight::new(layout);
-                self.for_each_group(part, |x, product, part| {
-                    sight.turn_to(x);
-                    run_part(product, part, &mut sight);
-                });
-            } else {
-                let cursor = Cursor::at(&self.runs.shape, part.rows.start);
-                let (sight, next) = (Sight::new(self.x_zero), part.rows.start);
-                let mut sight = PixelSight { runs: &self.runs, x: self.x, sight, cursor, next };
-                self.for_each_group(part, |x, product, part| {
-                    sight.x = x;
-                    run_part(product, part, &mut sight);
-                });
-            }
+            self.for_each_group(part, |x, product, part| {
+                sight.turn_to(x);
+                run_part(product, part, &mut sight);
+            });
+        }
+    }
+
+    /// [`Job::run`] by columns.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn run_columns(&self, part: Part) {
+        let mut sight = ColumnSight::new(&self.runs.shape, self.pitch, self.x_zero);
+        // SAFETY: as the caller promises, and each group's part is one of it.
+        unsafe {
+            self.for_each_group(part, |x, product, part| {
+                sight.x = x;
+                run_part(product, part, &mut sight);
+            });
+        }
+    }
+
+    /// [`Job::run`] without copies.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn run_pixels(&self, part: Part) {
+        let cursor = Cursor::at(&self.runs.shape, part.rows.start);
+        let (sight, next) = (Sight::new(self.x_zero), part.rows.start);
+        let mut sight = PixelSight { runs: &self.runs, x: self.x, sight, cursor, next };
+        // SAFETY: as the caller promises, and each group's part is one of it.
+        unsafe {
+            self.for_each_group(part, |x, product, part| {
+                sight.x = x;
+                run_part(product, part, &mut sight);
+            });
         }
     }
 

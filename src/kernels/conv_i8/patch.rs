@@ -1,4 +1,5 @@
-//! The rows of the input that a row of the output sees, copied with their padding: no pixel then needs care of its own.
+//! The rows of the input that a row of the output sees, copied with their padding: no pixel then needs care of its own. For
+//! processors with memory enough; see [`columns`](super::columns) for others.
 
 use core::mem::MaybeUninit;
 
@@ -7,7 +8,7 @@ use crate::gemm_i8::{GemmKernel, QUAD, Sights, WidenFn};
 use crate::sight::{MAX_ROWS, Pointers, Prepared, Segment};
 
 /// Bytes of a patch at most: it stays in the first-level cache.
-const PATCH: usize = if cfg!(target_pointer_width = "64") { 16 * 1024 } else { 2 * 1024 };
+const PATCH: usize = 16 * 1024;
 
 /// Bytes that there is room for: of widened elements as well where there are kernels that want them.
 const ROOM: usize = if cfg!(target_arch = "x86_64") { 2 * PATCH } else { PATCH };
@@ -185,7 +186,7 @@ unsafe fn fill(to: *mut u8, pixels: usize, depth: usize, step: usize, padding: u
 /// # Safety
 /// It is there, and so is room.
 #[inline(always)]
-unsafe fn copy_pixel(from: *const u8, to: *mut u8, depth: usize) {
+pub(super) unsafe fn copy_pixel(from: *const u8, to: *mut u8, depth: usize) {
     // SAFETY: as the caller promises.
     unsafe {
         core::ptr::copy_nonoverlapping(from, to, depth);
