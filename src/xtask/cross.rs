@@ -87,7 +87,7 @@ fn tests(cpu: &Cpu) -> Result<Counts> {
 
 fn mcu_build() -> Result<Command> {
     let mut command = Toolchain::of(MCU)?.cargo("build", "core,alloc");
-    command.args(["--no-default-features", "--target", MCU]);
+    command.args(["--no-default-features", "--features", "coulter-exec/dsp", "--target", MCU]);
     command.args(NO_STD.iter().chain(&["coulter-update"]).flat_map(|name| ["-p", name]));
     Ok(command)
 }
