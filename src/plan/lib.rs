@@ -25,6 +25,7 @@ mod dtype;
 mod error;
 pub mod format;
 pub mod ops;
+pub mod overlap;
 mod plan;
 pub mod requantize;
 mod rules;

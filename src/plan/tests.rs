@@ -5,6 +5,7 @@ mod checker;
 mod hostile;
 mod mutations;
 mod operators;
+mod overlap;
 mod refusals;
 mod round_trip;
 mod samples;

@@ -2,7 +2,8 @@
 //!
 //! Inputs: `x [N, H, W, C]`, rows; `weights`: one dimension, packed (see below), in the weights section; `bias`: one
 //! dimension, packed, likewise, or none; `residual`, shaped as the output, rows, or none. Output: `y [N, OH, OW, O]`,
-//! rows of any pitch; it may be the residual. H, W, C, OH, OW and O are at least 1.
+//! rows of any pitch; it may be the residual, and overlap x by rows ([`crate::overlap`]). H, W, C, OH, OW and O are at
+//! least 1.
 //!
 //! y = activation(Σ x·w + bias), and with a residual y = activation(Σ x·w + bias + residual).
 //! OH = (H + pad.top + pad.bottom − dilation·(kernel − 1) − 1) / stride + 1, rounded down; OW likewise.

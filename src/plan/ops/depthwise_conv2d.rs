@@ -2,7 +2,7 @@
 //!
 //! Inputs: `x [N, H, W, C]`, rows; `weights [kh·kw, C′]` with `C′` = C rounded up to 16 and zeros past C; `bias [C′]`
 //! or none, both dense, in the weights section; `residual`, shaped as the output, rows, or none.
-//! Output: `y [N, OH, OW, C]`, rows; it may be the residual. Sizes: see [`super::conv2d`].
+//! Output: `y [N, OH, OW, C]`, rows; it may be the residual, and overlap x by rows. Sizes: see [`super::conv2d`].
 use crate::rules::{self, PANEL, Window};
 use crate::{Activation, OpError, Operands, params};
 

@@ -1,5 +1,5 @@
 //! Maximum or average over windows, NHWC. Input `x [N, H, W, C]`, output `y [N, OH, OW, C]`, both f32 with rows of any
-//! pitch, all but N at least 1.
+//! pitch, all but N at least 1; y may overlap x by rows ([`crate::overlap`]).
 //!
 //! OH = (H + pad.top + pad.bottom − dilation·(kernel − 1) − 1) / stride + 1, rounded down, or with `ceil` rounded up,
 //! where windows that would begin at H + pad.top or later do not count; OW likewise. Every padding is less than the

@@ -2,8 +2,8 @@
 //!
 //! Inputs: `x [N, H, W, C]`, u8 rows; `weights`, i8, `bias`, i32, and `multiplier`, f32: one dimension each, packed, in
 //! the weights section; `residual`, u8, shaped as the output, rows, or none; `table`, u8 `[256]`, in the weights
-//! section, or none. Output: `y [N, OH, OW, O]`, u8 rows of any pitch; it may be the residual. Sizes: see
-//! [`super::conv2d`].
+//! section, or none. Output: `y [N, OH, OW, O]`, u8 rows of any pitch; it may be the residual, and
+//! overlap x by rows. Sizes: see [`super::conv2d`].
 //!
 //! S = bias\[o\] + Σ x·w − w_zero·Σ x, over the window and the group's channels, where x is the stored byte, and `x_zero`
 //! in the padding: the compiler has put −x_zero·Σ(w − w_zero) into the bias. Then y as [`crate::requantize`] says, and

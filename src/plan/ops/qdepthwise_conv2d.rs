@@ -3,7 +3,7 @@
 //! Inputs: `x [N, H, W, C]`, u8 rows; `weights`, i8, `bias [C′]`, i32, and `multiplier [C′]`, f32, one dimension each,
 //! in the weights section, C′ being C rounded up to 16, with zeros past C; `residual`, u8, shaped as the output, rows, or
 //! none; `table`, u8 `[256]`, in the weights section, or none. Output: `y [N, OH, OW, C]`, u8 rows; it may be the
-//! residual. The arithmetic is that of [`super::qconv2d`].
+//! residual, and overlap x by rows. The arithmetic is that of [`super::qconv2d`].
 //!
 //! Packed weights: `[⌈kernel_h/4⌉][kernel_w][C′][4]`, the last index running over four kernel rows, zeros past the last
 //! row ([`packed_len`]).

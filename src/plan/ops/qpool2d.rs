@@ -1,5 +1,5 @@
 //! Maximum or average over windows of a quantized image, NHWC. Input `x [N, H, W, C]`, output `y [N, OH, OW, C]`, both
-//! u8 rows of any pitch. Sizes and limits: see [`super::pool2d`].
+//! u8 rows of any pitch; y may overlap x by rows. Sizes and limits: see [`super::pool2d`].
 //!
 //! * Max: y = clamp(greatest x, low, high); padding does not take part; scale and zero_point are not used.
 //! * Average, AverageWithPad: S = Σ (x − x_zero) over the elements of the window that are not padding, n their number

@@ -1,5 +1,6 @@
 //! A second opinion on parsed plans: enumerates what tensors address instead of reasoning about it.
 
+use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use crate::format::ALIGN;
@@ -105,7 +106,12 @@ fn assert_sharing(step: &Step<'_>) {
         let touched = touched(&owners, tensor.space as u8, &bytes(tensor, &places));
         let Some(&first) = touched.first() else { continue };
         assert!(touched.iter().all(|&owner| owner == first));
-        assert!(matches!(role, Role::InPlace) && matches!(all[first].0, Role::Output(0)), "{step:?}: {role:?}");
+        assert!(matches!(all[first].0, Role::Output(0)), "{step:?}: {role:?}");
+        if let Role::Slid = role {
+            assert!(is_read_before_it_is_written(step, tensor, &all[first].1), "{step:?}");
+            continue;
+        }
+        assert!(matches!(role, Role::InPlace), "{step:?}: {role:?}");
         assert_eq!(addresses(&all[first].1), Some(places), "{step:?}");
     }
 }
@@ -120,9 +126,40 @@ fn touched(owners: &[((u8, i128), usize)], space: u8, bytes: &[i128]) -> Vec<usi
     if near.is_empty() { Vec::new() } else { bytes.iter().filter_map(owner).collect() }
 }
 
+/// Whether y, computed row by row in one order or the other, never lies over rows of x that are read with it or later;
+/// or either has too many elements to tell.
+fn is_read_before_it_is_written(step: &Step<'_>, x: &Tensor, y: &Tensor) -> bool {
+    let word = |i: usize| u32::from_le_bytes(step.params[4 * i..4 * i + 4].try_into().unwrap()) as usize;
+    // Pools begin with their kind.
+    let at = usize::from(matches!(step.code, OpCode::Pool2d | OpCode::QPool2d));
+    let (kernel, stride, dilation, top) = (word(at), word(at + 2), word(at + 4), word(at + 6));
+    let (Some(of_x), Some(of_y)) = (addresses(x), addresses(y)) else { return true };
+    let (of_x, of_y) = (bytes(x, &of_x), bytes(y, &of_y));
+    let (inputs, outputs) = (x.dims[1] as usize, y.dims[1] as usize);
+    if x.dims[0] != 1 || outputs > 200 || kernel > 200 {
+        return x.dims[0] == 1;
+    }
+    let reads = |row: usize| {
+        let taps = (0..kernel).map(move |tap| (row * stride + tap * dilation).wrapping_sub(top));
+        let line = of_x.len() / inputs;
+        taps.filter(|&i| i < inputs).flat_map(move |i| i * line..(i + 1) * line).map(|i| of_x[i])
+    };
+    let line = of_y.len() / outputs;
+    [true, false].into_iter().any(|forward| {
+        let order: Vec<_> = if forward { (0..outputs).collect() } else { (0..outputs).rev().collect() };
+        let mut written: BTreeSet<i128> = BTreeSet::new();
+        order.into_iter().all(|row| {
+            written.extend(&of_y[row * line..(row + 1) * line]);
+            reads(row).all(|byte| !written.contains(&byte))
+        })
+    })
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Role {
     Input,
+    /// Rows over which an output may slide.
+    Slid,
     InPlace,
     Scratch,
     Output(usize),
@@ -142,6 +179,8 @@ impl Role {
             (OpCode::WinogradConv2d, 3) => Role::InPlace,
             (OpCode::QConv2d | OpCode::QDepthwiseConv2d | OpCode::QFullyConnected, 4) => Role::InPlace,
             (OpCode::QWinogradConv2d, 4) => Role::InPlace,
+            (OpCode::Conv2d | OpCode::DepthwiseConv2d | OpCode::Pool2d, 0) => Role::Slid,
+            (OpCode::QConv2d | OpCode::QDepthwiseConv2d | OpCode::QPool2d, 0) => Role::Slid,
             _ => Role::Input,
         }
     }

@@ -16,7 +16,7 @@ const ONE_OF: usize = if cfg!(target_arch = "x86_64") { 1 } else { 37 };
 
 fn corpus() -> Vec<Vec<u8>> {
     let mut all: Vec<_> = samples::all().into_iter().map(|(_, bytes)| bytes).collect();
-    all.push(samples::full());
+    all.extend([samples::full(), samples::overlapping()]);
     all
 }
 

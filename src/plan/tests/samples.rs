@@ -492,6 +492,21 @@ fn dynamic_fully_connected() -> Vec<u8> {
     d.finish()
 }
 
+/// Outputs over their inputs: below, above, and a residual in the output's place.
+pub(super) fn overlapping() -> Vec<u8> {
+    let mut d = Draft::new("overlapping");
+    d.room(DType::U8, &[512]);
+    let view = |d: &mut Draft, offset, dims: [u32; 4]| {
+        let [_, h, w, c] = dims.map(|dim| dim as i32);
+        d.view(DType::U8, offset, &dims, &[h * w * c, w * c, c, 1])
+    };
+    let (x, y, z) = (view(&mut d, 64, [1, 5, 4, 6]), view(&mut d, 0, [1, 3, 4, 6]), view(&mut d, 160, [1, 3, 3, 6]));
+    let (w, [bias, multiplier]) = (d.constants(DType::I8, &[2 * 16 * 6 * 4]), scaling(&mut d, 32));
+    d.step(&qconv_params(), &[x, w, bias, multiplier, y], &[y]);
+    d.step(&qpool_params(), &[x], &[z]);
+    d.finish()
+}
+
 /// Every section, every space.
 pub(super) fn full() -> Vec<u8> {
     let mut d = Draft::new("full");

@@ -4,6 +4,7 @@ use super::check_name;
 use crate::error::{OpError, PlanError};
 use crate::format::{NONE, STEP_BYTES};
 use crate::ops::{self, OpCode, fallback};
+use crate::overlap::Sliding;
 use crate::plan::{Operands, Plan, operands_of, u16_at, u32_at};
 use crate::tensor::{Space, Tensor};
 
@@ -17,7 +18,7 @@ pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
         check_name(&plan.sections, u32_at(record, 16))?;
         op.check(params, &operands)
             .and_then(|()| check_fallback(plan, op, params))
-            .and_then(|()| check_sharing(op, &operands))
+            .and_then(|()| check_sharing(op, params, &operands))
             .map_err(|cause| PlanError::Step { step, op, cause })?;
     }
     Ok(())
@@ -79,8 +80,8 @@ impl Span {
 }
 
 /// What a step writes lies outside the weights, has one place an element, and shares no byte with its other
-/// operands, save where the operator works in place.
-fn check_sharing(op: OpCode, operands: &Operands<'_>) -> Result<(), OpError> {
+/// operands, save where the operator works in place or overlaps its input by rows.
+fn check_sharing(op: OpCode, params: &[u8], operands: &Operands<'_>) -> Result<(), OpError> {
     let (inputs, outputs) = (operands.input_count(), operands.output_count());
     let count = inputs + outputs;
     let mut spans = [None; MAX_OPERANDS];
@@ -100,7 +101,7 @@ fn check_sharing(op: OpCode, operands: &Operands<'_>) -> Result<(), OpError> {
         }
         for (other, span) in spans.iter().enumerate().take(count) {
             let meets = other != written && spans[written].zip(*span).is_some_and(|(a, b)| a.meets(&b));
-            if meets && !may_meet(op, operands, written, other) {
+            if meets && !may_meet(op, params, operands, written, other) {
                 return Err(OpError::Alias);
             }
         }
@@ -109,9 +110,16 @@ fn check_sharing(op: OpCode, operands: &Operands<'_>) -> Result<(), OpError> {
 }
 
 /// Whether two operands whose byte ranges meet, the first being written, may stand as they are.
-fn may_meet(op: OpCode, operands: &Operands<'_>, written: usize, other: usize) -> bool {
+fn may_meet(op: OpCode, params: &[u8], operands: &Operands<'_>, written: usize, other: usize) -> bool {
     let (Some(a), Some(b)) = (operands.at(written), operands.at(other)) else { return true };
-    let works_in_place = |output, input| output == operands.input_count() && op.in_place().contains(&input);
-    let in_place = works_in_place(written, other) || works_in_place(other, written);
-    a.is_disjoint_from(&b) || in_place && a.coincides_with(&b)
+    if a.is_disjoint_from(&b) {
+        return true;
+    }
+    let output = operands.input_count();
+    let input = if written == output { other } else { written };
+    let is_pair = input < output && (written == output || other == output);
+    let in_place = || op.in_place().contains(&input) && a.coincides_with(&b);
+    // Only its output is written by an operator that slides: y is `a`.
+    let by_rows = || input == 0 && Sliding::of(op, params).is_some_and(|sliding| sliding.order(&b, &a).is_some());
+    is_pair && (in_place() || by_rows())
 }
