@@ -1,8 +1,8 @@
 //! Operands as windows onto memory: the only unsafe part of this crate.
 //!
 //! A [`Slot`] is made from a tensor of a parsed plan, which proved that all it addresses lies inside its space,
-//! that a step's outputs do not overlap each other or its inputs (unless its operator works in place), and that
-//! offsets are aligned to the element. [`Memory`] joins it to the base addresses. Arena bytes are initialized
+//! that a step's outputs do not overlap each other or its inputs (unless its operator works in place, or row by row: see
+//! `sliding`), and that offsets are aligned to the element. [`Memory`] joins it to the base addresses. Arena bytes are initialized
 //! before the first run, and every bit pattern is a value of the element types in use.
 #![allow(unsafe_code)]
 
@@ -95,6 +95,12 @@ impl RowSlot {
             pitch,
         })
     }
+
+    /// Some of the rows, which are there.
+    pub(crate) fn part(&self, rows: core::ops::Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "a part of the rows");
+        Self { offset: self.offset + rows.start * self.pitch * self.element, rows: rows.len(), ..*self }
+    }
 }
 
 /// Where the spaces of a bound plan lie.
@@ -151,7 +157,7 @@ impl<'a> Memory<'a> {
             (dims[i], strides[i]) = (slot.dims[i] as usize, slot.strides[i] as isize);
         }
         // SAFETY: as in `view`; a parsed plan has no output in the weights, and a step's outputs overlap
-        // nothing else that the step touches unless its operator works in place.
+        // nothing else that the step touches unless its operator works in place or is given the rows that overlap nowhere.
         unsafe {
             let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
             ViewMut::from_raw(ptr, &dims[..slot.rank], &strides[..slot.rank])

@@ -23,6 +23,7 @@ pub mod ops;
 mod requantize;
 mod resolver;
 mod session;
+mod sliding;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "std")]

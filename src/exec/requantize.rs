@@ -8,6 +8,7 @@ use coulter_plan::{DType, OpError};
 
 use crate::arena::{Memory, RowSlot, Slot};
 use crate::bind::BindContext;
+use crate::sliding::Strip;
 
 /// Operands 2 to 5 of a quantized product, and the parameters that go with them.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +45,21 @@ impl Finish {
 
     /// The same as kernels take it.
     pub(crate) fn epilogue<'a>(&self, memory: &Memory<'a>) -> Epilogue<'a> {
+        self.with(memory, self.residual.as_ref())
+    }
+
+    /// The same for some output rows.
+    pub(crate) fn epilogue_of<'a>(&self, strip: &Strip, memory: &Memory<'a>) -> Epilogue<'a> {
+        let residual = self.residual.as_ref().map(|residual| strip.residual(residual));
+        self.with(memory, residual.as_ref())
+    }
+
+    fn with<'a>(&self, memory: &Memory<'a>, residual: Option<&RowSlot>) -> Epilogue<'a> {
         Epilogue {
             bias: memory.slice(&self.bias),
             multiplier: memory.slice(&self.multiplier),
             requantize: self.requantize,
-            residual: self.residual.as_ref().map(|residual| (memory.rows(residual), self.how)),
+            residual: residual.map(|residual| (memory.rows(residual), self.how)),
             table: self.table.as_ref().map(|table| memory.slice(table)),
             look_up: self.look_up,
         }

@@ -129,7 +129,7 @@ pub(crate) fn run_all<T>(draft: impl Fn() -> (Draft, T), mut check: impl FnMut(&
 }
 
 /// Claims threads and runs the tasks last to first: what depends on their order or number shows.
-struct Backwards(usize);
+pub(crate) struct Backwards(pub(crate) usize);
 
 impl Parallel for Backwards {
     fn threads(&self) -> usize {

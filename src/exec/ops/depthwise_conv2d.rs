@@ -11,6 +11,7 @@ use crate::arena::{RowSlot, Slot};
 use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
+use crate::sliding::Sweep;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub struct Args {
     bias: Option<Slot>,
     residual: Option<RowSlot>,
     y: RowSlot,
+    sweep: Sweep,
 }
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
@@ -43,18 +45,22 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         bias: context.optional_slot(2, DType::F32)?,
         residual: context.optional_rows(3, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,
+        sweep: Sweep::bind(context)?,
     })
 }
 
 pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
     let memory = &context.memory;
-    let operands = Operands {
-        x: memory.rows(&args.x),
-        weights: memory.slice(&args.weights),
-        bias: args.bias.as_ref().map(|bias| memory.slice(bias)),
-        residual: args.residual.as_ref().map(|residual| memory.rows(residual)),
-        y: memory.rows_mut(&args.y),
-    };
-    args.kernel.apply(&args.shape, &operands, &args.f, args.activation, context.parallel);
+    args.sweep.each(&args.shape.vertical, &args.x, &args.y, |strip| {
+        let operands = Operands {
+            x: memory.rows(&strip.x),
+            weights: memory.slice(&args.weights),
+            bias: args.bias.as_ref().map(|bias| memory.slice(bias)),
+            residual: args.residual.as_ref().map(|residual| memory.rows(&strip.residual(residual))),
+            y: memory.rows_mut(&strip.y),
+        };
+        let shape = Shape { vertical: strip.vertical, ..args.shape };
+        args.kernel.apply(&shape, &operands, &args.f, args.activation, context.parallel);
+    });
     Ok(())
 }

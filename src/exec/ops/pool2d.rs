@@ -11,6 +11,7 @@ use crate::arena::RowSlot;
 use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
+use crate::sliding::{Strip, Sweep};
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub struct Args {
     shape: Shape,
     x: RowSlot,
     y: RowSlot,
+    sweep: Sweep,
 }
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
@@ -39,6 +41,7 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         shape: Shape { kind: kind(params.kind), batch: x[0], vertical, horizontal, pad_after, channels },
         x: context.input_rows(0, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,
+        sweep: Sweep::bind(context)?,
     })
 }
 
@@ -52,7 +55,17 @@ pub(super) fn kind(kind: Kind) -> pool_f32::Kind {
 }
 
 pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
-    let (x, mut y) = (context.memory.rows(&args.x), context.memory.rows_mut(&args.y));
-    args.kernel.apply(&args.shape, x, &mut y, &args.f, args.activation, context.parallel);
+    let memory = &context.memory;
+    args.sweep.each(&args.shape.vertical, &args.x, &args.y, |strip| {
+        let (x, mut y) = (memory.rows(&strip.x), memory.rows_mut(&strip.y));
+        args.kernel.apply(&on(strip, &args.shape), x, &mut y, &args.f, args.activation, context.parallel);
+    });
     Ok(())
+}
+
+/// The shape of some output rows: what lies behind the input rows that they read counts as padding, which none of their
+/// windows reaches but where it is padding.
+pub(super) fn on(strip: &Strip, shape: &Shape) -> Shape {
+    let [bottom, right] = shape.pad_after;
+    Shape { vertical: strip.vertical, pad_after: [bottom + strip.behind, right], ..*shape }
 }

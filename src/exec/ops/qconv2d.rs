@@ -10,6 +10,7 @@ use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::requantize::{Finish, byte, isas};
 use crate::session::RunContext;
+use crate::sliding::Sweep;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub struct Args {
     weights: Slot,
     finish: Finish,
     y: RowSlot,
+    sweep: Sweep,
 }
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
@@ -42,19 +44,22 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         weights: context.input_slot(1, DType::I8)?,
         finish: Finish::bind(context, &params.requantize, &params.residual)?,
         y: context.output_rows(0, DType::U8)?,
+        sweep: Sweep::bind(context)?,
     })
 }
 
 pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
     let memory = &context.memory;
-    let conv = Conv {
-        shape: args.shape,
-        x: memory.rows(&args.x),
-        x_zero: args.x_zero,
-        w: memory.slice(&args.weights),
-        w_zero: args.w_zero,
-        epilogue: args.finish.epilogue(memory),
-    };
-    conv.run(args.kernel, &mut memory.rows_mut(&args.y), context.parallel);
+    args.sweep.each(&args.shape.vertical, &args.x, &args.y, |strip| {
+        let conv = Conv {
+            shape: Shape { vertical: strip.vertical, ..args.shape },
+            x: memory.rows(&strip.x),
+            x_zero: args.x_zero,
+            w: memory.slice(&args.weights),
+            w_zero: args.w_zero,
+            epilogue: args.finish.epilogue_of(strip, memory),
+        };
+        conv.run(args.kernel, &mut memory.rows_mut(&strip.y), context.parallel);
+    });
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::requantize::{Finish, byte};
 use crate::session::RunContext;
+use crate::sliding::Sweep;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub struct Args {
     weights: Slot,
     finish: Finish,
     y: RowSlot,
+    sweep: Sweep,
 }
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
@@ -39,19 +41,23 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         weights: context.input_slot(1, DType::I8)?,
         finish: Finish::bind(context, &params.requantize, &params.residual)?,
         y: context.output_rows(0, DType::U8)?,
+        sweep: Sweep::bind(context)?,
     })
 }
 
 pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
     let memory = &context.memory;
-    let operands = Operands {
-        x: memory.rows(&args.x),
-        x_zero: args.x_zero,
-        weights: memory.slice(&args.weights),
-        w_zero: args.w_zero,
-        epilogue: args.finish.epilogue(memory),
-        y: memory.rows_mut(&args.y),
-    };
-    args.kernel.apply(&args.shape, &operands, context.parallel);
+    args.sweep.each(&args.shape.vertical, &args.x, &args.y, |strip| {
+        let operands = Operands {
+            x: memory.rows(&strip.x),
+            x_zero: args.x_zero,
+            weights: memory.slice(&args.weights),
+            w_zero: args.w_zero,
+            epilogue: args.finish.epilogue_of(strip, memory),
+            y: memory.rows_mut(&strip.y),
+        };
+        let shape = Shape { vertical: strip.vertical, ..args.shape };
+        args.kernel.apply(&shape, &operands, context.parallel);
+    });
     Ok(())
 }

@@ -5,12 +5,13 @@ use coulter_plan::ops::qpool2d::Params;
 use coulter_plan::requantize::Requantize;
 use coulter_plan::{DType, OpError};
 
-use super::pool2d::kind;
+use super::pool2d::{kind, on};
 use crate::arena::RowSlot;
 use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::requantize::{byte, bytes};
 use crate::session::RunContext;
+use crate::sliding::Sweep;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub struct Args {
     how: Scale,
     x: RowSlot,
     y: RowSlot,
+    sweep: Sweep,
 }
 
 pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
@@ -42,11 +44,15 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         },
         x: context.input_rows(0, DType::U8)?,
         y: context.output_rows(0, DType::U8)?,
+        sweep: Sweep::bind(context)?,
     })
 }
 
 pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
-    let (x, mut y) = (context.memory.rows(&args.x), context.memory.rows_mut(&args.y));
-    args.kernel.apply(&args.shape, &args.how, x, &mut y, context.parallel);
+    let memory = &context.memory;
+    args.sweep.each(&args.shape.vertical, &args.x, &args.y, |strip| {
+        let (x, mut y) = (memory.rows(&strip.x), memory.rows_mut(&strip.y));
+        args.kernel.apply(&on(strip, &args.shape), &args.how, x, &mut y, context.parallel);
+    });
     Ok(())
 }
