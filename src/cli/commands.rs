@@ -12,5 +12,7 @@ pub mod diff;
 pub mod inspect;
 pub mod install;
 pub mod run;
+#[cfg(feature = "compile")]
+pub mod sign;
 pub mod verify;
 mod worker;

@@ -48,6 +48,10 @@ pub enum Verb {
     Install(InstallArgs),
     /// Replay the golden vectors that a plan carries
     Verify(VerifyArgs),
+    /// Make keys, and sign plans for the slots of microcontrollers
+    #[cfg(feature = "compile")]
+    #[command(subcommand)]
+    Sign(SignVerb),
 }
 
 /// How ONNX models are compiled.
@@ -382,4 +386,38 @@ fn dim(text: &str) -> Result<(String, usize), String> {
     let (name, value) = text.split_once('=').ok_or("give NAME=N")?;
     let value = value.parse().map_err(|e| format!("{value:?}: {e}"))?;
     if name.is_empty() { Err("give NAME=N".into()) } else { Ok((name.to_owned(), value)) }
+}
+
+/// What to sign, or with what.
+#[cfg(feature = "compile")]
+#[derive(Debug, Subcommand)]
+pub enum SignVerb {
+    /// Make a secret key, and print its public key as Rust for a firmware
+    Key {
+        /// Where the secret key goes: 64 hexadecimal digits, readable by you alone. A file that is there is not replaced
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Sign a plan for a slot: a header of 160 bytes, and the plan behind it, to be sent to the device
+    Slot(SignSlotArgs),
+}
+
+/// `coulter sign slot`
+#[cfg(feature = "compile")]
+#[derive(Args, Debug)]
+pub struct SignSlotArgs {
+    /// The plan
+    pub plan: PathBuf,
+    /// The secret key that `coulter sign key` made
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Version of the plan: devices take none that is not above all that they confirmed
+    #[arg(long, value_name = "N")]
+    pub plan_version: u64,
+    /// Product that it is for, as its firmware names it: at most 16 bytes
+    #[arg(long, value_name = "NAME")]
+    pub product: String,
+    /// Where it goes
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
 }

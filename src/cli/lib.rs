@@ -69,6 +69,8 @@ pub fn main() -> ExitCode {
         Verb::Inspect(args) => commands::inspect::run(args, cli.json),
         Verb::Install(args) => commands::install::run(args, cli.json),
         Verb::Verify(args) => commands::verify::run(args, cli.json),
+        #[cfg(feature = "compile")]
+        Verb::Sign(verb) => commands::sign::run(verb, cli.json),
     };
     done.map_or_else(|error| error.report(), |()| ExitCode::SUCCESS)
 }

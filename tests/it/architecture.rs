@@ -29,6 +29,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "coulter-compile",
             "coulter-boards",
             "coulter-governor",
+            "coulter-update",
         ],
     ),
     (

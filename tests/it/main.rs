@@ -14,6 +14,7 @@ mod npz;
 mod post_training;
 mod quantized_models;
 mod shared_models;
+mod signing;
 mod zero_alloc;
 
 #[global_allocator]
