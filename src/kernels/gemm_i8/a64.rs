@@ -28,7 +28,7 @@ pub(super) trait Dot {
 pub(super) unsafe fn run<D: Dot, const M: usize, const H: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
     // SAFETY: as the caller promises.
     unsafe {
-        let mut sums = begin::<M, H>(t, column);
+        let mut sums = begin::<M, H>(t, column, 0);
         let flip = vdupq_n_u8(D::FLIP);
         let mut w = w;
         for s in 0..t.count {
@@ -60,7 +60,7 @@ pub(super) unsafe fn run<D: Dot, const M: usize, const H: usize>(t: &Tile<'_>, w
                 k += QUAD;
             }
         }
-        end::<M, H>(t, column, &sums);
+        end::<M, H>(t, column, 0, &sums);
     }
 }
 
@@ -89,17 +89,22 @@ unsafe fn add<D: Dot, const M: usize, const H: usize, const LANE: usize>(
     }
 }
 
-/// What sums begin with: those of what was worked off before, or bias and offset.
+/// What sums begin with: those of what was worked off before, the first of which are another panel's, or bias and offset.
 ///
 /// # Safety
 /// As [`super::tile::TileFn`].
 #[inline(always)]
-pub(super) unsafe fn begin<const M: usize, const H: usize>(t: &Tile<'_>, column: usize) -> [[int32x4_t; H]; M] {
+pub(super) unsafe fn begin<const M: usize, const H: usize>(
+    t: &Tile<'_>,
+    column: usize,
+    others: usize,
+) -> [[int32x4_t; H]; M] {
     // SAFETY: `before` holds the tile's sums, there is a bias for its panel and an offset for its rows, where not null.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); H]; M];
         let is_first = t.before.is_null();
-        let (from, pitch) = if is_first { (t.store.bias.wrapping_add(column), 0) } else { (t.before, PANEL) };
+        let (from, pitch) =
+            if is_first { (t.store.bias.wrapping_add(column), 0) } else { (t.before.wrapping_add(others), PANEL) };
         unrolled!(i < M => {
             unrolled!(j < H, of 4 => {
                 sums[i][j] = vld1q_s32(from.wrapping_add(i * pitch + j * LANES));
@@ -117,19 +122,24 @@ pub(super) unsafe fn begin<const M: usize, const H: usize>(t: &Tile<'_>, column:
     }
 }
 
-/// Leaves sums for more stretches to come, or stores them.
+/// Leaves sums for more stretches to come, behind those of other panels, or stores them.
 ///
 /// # Safety
 /// As [`super::tile::TileFn`].
 #[inline(always)]
-pub(super) unsafe fn end<const M: usize, const H: usize>(t: &Tile<'_>, column: usize, sums: &[[int32x4_t; H]; M]) {
+pub(super) unsafe fn end<const M: usize, const H: usize>(
+    t: &Tile<'_>,
+    column: usize,
+    others: usize,
+    sums: &[[int32x4_t; H]; M],
+) {
     const { assert!(M * PANEL <= MAX_SUMS) };
     // SAFETY: as the caller promises; the room holds the tile's sums.
     unsafe {
         if t.after.is_null() {
             return finish::<M, H>(&t.store, column, sums);
         }
-        spill(sums, t.after);
+        spill(sums, t.after.add(others));
     }
 }
 

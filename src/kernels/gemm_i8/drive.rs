@@ -67,8 +67,8 @@ impl GemmKernel {
     /// How many panels of so many bytes stay in a cache while `rows` rows pass by in tiles of `high` rows and `wide` panels.
     pub(super) fn block(&self, panel_len: usize, rows: usize, high: usize, wide: usize) -> usize {
         let bytes = if self.shift.is_some() && rows <= high { NEAR_BLOCK } else { WEIGHTS_BLOCK };
-        let block = (bytes / panel_len.max(1)).max(1).next_multiple_of(wide);
-        if self.shift.is_some() { block.min(SHIFTED) } else { block }
+        let block = (bytes / panel_len.max(1)).max(1);
+        if self.shift.is_some() { block.min(SHIFTED) } else { block.next_multiple_of(wide) }
     }
 
     /// The micro-kernels for the last panels, where only the first half of the last one has columns below `cols`.
