@@ -14,7 +14,7 @@ use crate::session::RunContext;
 #[derive(Clone, Copy, Debug)]
 pub struct BindContext<'p> {
     /// The plan.
-    pub plan: Plan<'p>,
+    pub plan: &'p Plan<'p>,
     /// The step.
     pub step: Step<'p>,
     /// The instruction sets that may be used.
@@ -24,7 +24,7 @@ pub struct BindContext<'p> {
 /// Runs a bound step.
 pub(crate) type RunFn = fn(&Args, &RunContext<'_>) -> Result<(), RunErrorKind>;
 
-/// A step, ready to run.
+/// A step, ready to run: an entry of a session's table.
 #[derive(Clone, Copy, Debug)]
 pub struct BoundStep {
     pub(crate) run: RunFn,
@@ -32,8 +32,9 @@ pub struct BoundStep {
 }
 
 impl BoundStep {
-    /// Fills a step table before binding.
-    pub const EMPTY: Self = Self { run: |_, _| Err(RunErrorKind::Internal), args: Args::None };
+    /// Fills a table before binding.
+    #[cfg(feature = "alloc")]
+    pub(crate) const EMPTY: Self = Self { run: |_, _| Err(RunErrorKind::Internal), args: Args::None };
 }
 
 impl<'p> BindContext<'p> {

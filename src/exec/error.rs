@@ -15,13 +15,6 @@ pub enum BindError {
     },
     /// The arena does not begin at a multiple of [`coulter_plan::format::ALIGN`].
     ArenaUnaligned,
-    /// The step table has too few entries.
-    TooFewSteps {
-        /// Entries needed.
-        needed: usize,
-        /// Entries given.
-        given: usize,
-    },
     /// The resolver does not have an operator that the plan uses.
     Unresolved {
         /// Index of the step.
@@ -58,9 +51,6 @@ impl core::fmt::Display for BindError {
             }
             BindError::ArenaUnaligned => {
                 write!(f, "the arena is not aligned to {} bytes", coulter_plan::format::ALIGN)
-            }
-            BindError::TooFewSteps { needed, given } => {
-                write!(f, "the step table has {given} entries, the plan needs {needed}")
             }
             BindError::Unresolved { step, op } => {
                 write!(f, "step {step} is a {}, which this resolver does not list", op.name())

@@ -1,9 +1,11 @@
 //! Binds a plan to memory and kernels, and runs it.
 //!
-//! [`Session::bind`] decodes every step of a [`Plan`](coulter_plan::Plan) once, chooses its kernel for this
-//! processor and keeps both in a flat list; [`Session::run`] walks that list over one arena. Nothing is
-//! allocated, locked or looked up while it runs. A [`Resolver`] names the operators that are linked in: hosts
-//! take [`Resolver::ALL`], firmware lists its own.
+//! Binding decodes every step of a [`Plan`](coulter_plan::Plan) and chooses its kernel for this processor.
+//! [`Session::new`] does so once and keeps both in a flat list on the heap; [`Session::bind`] takes memory of the
+//! caller's, keeps no list, and decodes a step again when it runs: RAM is scarcer than the few hundred instructions that
+//! this takes. [`Session::run`] walks the steps over one arena. Nothing is allocated, locked or looked up by name while
+//! it runs. A [`Resolver`] names the operators that are linked in: hosts take [`Resolver::ALL`], firmware lists its own
+//! by [`resolver!`].
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -24,6 +26,7 @@ mod requantize;
 mod resolver;
 mod session;
 mod sliding;
+mod store;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "std")]

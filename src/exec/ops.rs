@@ -2,7 +2,9 @@
 
 use coulter_plan::{OpCode, OpError, for_each_op};
 
-use crate::bind::{BindContext, BoundStep};
+use crate::bind::BindContext;
+#[cfg(feature = "alloc")]
+use crate::bind::BoundStep;
 use crate::error::RunErrorKind;
 use crate::resolver::Operator;
 use crate::session::RunContext;
@@ -23,16 +25,30 @@ macro_rules! declare {
         $(impl $module::Args {
             /// This operator's entry of a resolver.
             pub const OPERATOR: Operator = {
+                fn step(
+                    context: &BindContext<'_>,
+                    run: Option<&RunContext<'_>>,
+                ) -> Result<Result<(), RunErrorKind>, OpError> {
+                    let args = $module::bind(context)?;
+                    Ok(run.map_or(Ok(()), |run| $module::run(&args, run)))
+                }
+                #[cfg(feature = "alloc")]
                 fn bind(context: &BindContext<'_>) -> Result<BoundStep, OpError> {
                     Ok(BoundStep { run, args: Args::$variant($module::bind(context)?) })
                 }
+                #[cfg(feature = "alloc")]
                 fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
                     match args {
                         Args::$variant(args) => $module::run(args, context),
                         _ => Err(RunErrorKind::Internal),
                     }
                 }
-                Operator { code: OpCode::$variant, bind }
+                Operator {
+                    code: OpCode::$variant,
+                    step,
+                    #[cfg(feature = "alloc")]
+                    bind,
+                }
             };
         })*
 

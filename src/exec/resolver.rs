@@ -2,14 +2,24 @@
 
 use coulter_plan::{OpCode, OpError};
 
-use crate::bind::{BindContext, BoundStep};
+use crate::bind::BindContext;
+#[cfg(feature = "alloc")]
+use crate::bind::BoundStep;
+use crate::error::RunErrorKind;
+use crate::session::RunContext;
+
+/// Decodes a step, chooses its kernel and, given memory, runs it; what was decoded lives on the stack meanwhile.
+pub(crate) type StepFn = fn(&BindContext<'_>, Option<&RunContext<'_>>) -> Result<Result<(), RunErrorKind>, OpError>;
 
 /// An operator's entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
     /// Its code.
     pub code: OpCode,
-    /// Decodes a step and chooses its kernel.
+    /// Binds a step for as long as it runs, or to see that it can be.
+    pub(crate) step: StepFn,
+    /// Binds a step for a table.
+    #[cfg(feature = "alloc")]
     pub(crate) bind: fn(&BindContext<'_>) -> Result<BoundStep, OpError>,
 }
 
@@ -24,4 +34,13 @@ impl Resolver {
     pub(crate) fn find(&self, code: OpCode) -> Option<&Operator> {
         self.0.iter().find(|o| o.code == code)
     }
+}
+
+/// A [`Resolver`] of the operators with these names, those of [`OpCode::name`]: `resolver![qconv2d, copy]`. What
+/// `coulter compile --emit-rust` writes has the ones that a plan needs.
+#[macro_export]
+macro_rules! resolver {
+    ($($op:ident),* $(,)?) => {
+        $crate::Resolver(&[$($crate::ops::$op::Args::OPERATOR),*])
+    };
 }

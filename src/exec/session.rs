@@ -5,10 +5,14 @@ use coulter_plan::format::ALIGN;
 use coulter_plan::{OpCode, Plan, Port, Step};
 
 use crate::arena::Memory;
-use crate::bind::{BindContext, BoundStep};
+use crate::bind::BindContext;
 use crate::error::{BindError, RunError, RunErrorKind};
 use crate::external::External;
 use crate::resolver::Resolver;
+use crate::store::Store;
+
+#[cfg(test)]
+mod tests;
 
 /// How to bind.
 pub struct SessionOptions<'r> {
@@ -22,10 +26,17 @@ pub struct SessionOptions<'r> {
     pub external: Option<&'r mut dyn External>,
 }
 
+impl SessionOptions<'_> {
+    /// These operators, generic kernels, one thread, no fallback.
+    pub const fn new(resolver: Resolver) -> Self {
+        Self { resolver, isas: IsaSet::GENERIC, parallel: &SingleThread, external: None }
+    }
+}
+
 impl Default for SessionOptions<'_> {
     /// Every operator, generic kernels, one thread, no fallback.
     fn default() -> Self {
-        Self { resolver: Resolver::ALL, isas: IsaSet::GENERIC, parallel: &SingleThread, external: None }
+        Self::new(Resolver::ALL)
     }
 }
 
@@ -34,7 +45,7 @@ pub(crate) struct RunContext<'a> {
     pub(crate) memory: Memory<'a>,
     pub(crate) parallel: &'a dyn Parallel,
     pub(crate) external: Option<&'a dyn External>,
-    pub(crate) plan: Plan<'a>,
+    pub(crate) plan: &'a Plan<'a>,
 }
 
 /// Tells the time.
@@ -82,34 +93,12 @@ impl Values<'_, '_> {
     }
 }
 
-enum Store<'m> {
-    Borrowed(&'m mut [u8], &'m mut [BoundStep]),
-    #[cfg(feature = "alloc")]
-    Owned(crate::arena::AlignedBytes, alloc::boxed::Box<[BoundStep]>),
-}
-
-impl Store<'_> {
-    fn parts(&mut self) -> (&mut [u8], &mut [BoundStep]) {
-        match self {
-            Store::Borrowed(arena, steps) => (arena, steps),
-            #[cfg(feature = "alloc")]
-            Store::Owned(arena, steps) => (arena, steps),
-        }
-    }
-
-    fn arena(&self) -> &[u8] {
-        match self {
-            Store::Borrowed(arena, _) => arena,
-            #[cfg(feature = "alloc")]
-            Store::Owned(arena, _) => arena,
-        }
-    }
-}
-
 /// A plan bound to memory and kernels.
 pub struct Session<'m> {
     plan: Plan<'m>,
     store: Store<'m>,
+    resolver: Resolver,
+    isas: IsaSet,
     parallel: &'m dyn Parallel,
     external: Option<&'m dyn External>,
     next: usize,
@@ -117,63 +106,71 @@ pub struct Session<'m> {
 
 impl<'m> Session<'m> {
     /// Binds to memory of the caller's: an arena of [`Plan::arena_bytes`] + [`Plan::state_bytes`] or more, aligned to
-    /// [`ALIGN`], and a table of [`Plan::step_count`] steps or more. State begins as zeros.
+    /// [`ALIGN`]. State begins as zeros. All steps are bound here, so that what cannot be bound is an error now; nothing
+    /// of them is kept, and each is bound again, on the stack, when it runs.
     ///
     /// # Errors
     /// See [`BindError`].
-    pub fn bind(
-        plan: Plan<'m>,
-        arena: &'m mut [u8],
-        steps: &'m mut [BoundStep],
-        options: SessionOptions<'m>,
-    ) -> Result<Self, BindError> {
-        Self::with_store(plan, Store::Borrowed(arena, steps), options)
+    pub fn bind(plan: Plan<'m>, arena: &'m mut [u8], options: SessionOptions<'m>) -> Result<Self, BindError> {
+        Self::with_store(plan, Store::Borrowed(arena), options)
     }
 
-    /// Binds to memory on the heap: nothing is allocated afterwards.
+    /// Binds to memory on the heap, with a table of bound steps: nothing is allocated afterwards.
     ///
     /// # Errors
     /// See [`BindError`].
     #[cfg(feature = "alloc")]
     pub fn new(plan: Plan<'m>, options: SessionOptions<'m>) -> Result<Self, BindError> {
         let bytes = plan.arena_bytes().next_multiple_of(ALIGN) + plan.state_bytes();
-        let steps = alloc::vec![BoundStep::EMPTY; plan.step_count()].into_boxed_slice();
-        Self::with_store(plan, Store::Owned(crate::arena::AlignedBytes::zeroed(bytes), steps), options)
+        let steps = alloc::vec![crate::BoundStep::EMPTY; plan.step_count()].into_boxed_slice();
+        Self::with_store(plan, Store::Owned(crate::AlignedBytes::zeroed(bytes), steps), options)
     }
 
-    fn with_store(plan: Plan<'m>, mut store: Store<'m>, mut options: SessionOptions<'m>) -> Result<Self, BindError> {
-        let (arena, table) = store.parts();
-        let needed = plan.arena_bytes().next_multiple_of(ALIGN) + plan.state_bytes();
+    fn with_store(plan: Plan<'m>, store: Store<'m>, options: SessionOptions<'m>) -> Result<Self, BindError> {
+        let SessionOptions { resolver, isas, parallel, mut external } = options;
+        let mut session = Self { plan, store, resolver, isas, parallel, external: None, next: 0 };
+        session.check_arena()?;
+        for index in 0..plan.step_count() {
+            session.bind_step(index, external.as_deref_mut())?;
+        }
+        session.external = external.map(|e| &*e);
+        session.reset();
+        Ok(session)
+    }
+
+    fn check_arena(&self) -> Result<(), BindError> {
+        let arena = self.store.arena();
+        let needed = self.plan.arena_bytes().next_multiple_of(ALIGN) + self.plan.state_bytes();
         if arena.len() < needed {
             return Err(BindError::ArenaTooSmall { needed, given: arena.len() });
         }
         if !(arena.as_ptr() as usize).is_multiple_of(ALIGN) {
             return Err(BindError::ArenaUnaligned);
         }
-        if table.len() < plan.step_count() {
-            return Err(BindError::TooFewSteps { needed: plan.step_count(), given: table.len() });
-        }
-        for (step, slot) in plan.steps().zip(table.iter_mut()) {
-            let (index, op) = (step.index, step.code);
-            if op == OpCode::Fallback {
-                let external = options.external.as_deref_mut().ok_or(BindError::NoExternal { step: index })?;
-                let blob = crate::ops::fallback::model(&plan, &step).map_err(|cause| BindError::Unsupported {
-                    step: index,
-                    op,
-                    cause,
-                })?;
-                if !external.prepare(&step, blob) {
-                    return Err(BindError::External { step: index });
-                }
+        Ok(())
+    }
+
+    /// Binds a step, and keeps it where there is a table.
+    fn bind_step(&mut self, index: usize, external: Option<&mut (dyn External + 'm)>) -> Result<(), BindError> {
+        let step = self.plan.step(index);
+        let op = step.code;
+        let unsupported = |cause| BindError::Unsupported { step: index, op, cause };
+        if op == OpCode::Fallback {
+            let external = external.ok_or(BindError::NoExternal { step: index })?;
+            let blob = crate::ops::fallback::model(&self.plan, &step).map_err(unsupported)?;
+            if !external.prepare(&step, blob) {
+                return Err(BindError::External { step: index });
             }
-            let operator = options.resolver.find(op).ok_or(BindError::Unresolved { step: index, op })?;
-            *slot = (operator.bind)(&BindContext { plan, step, isas: options.isas })
-                .map_err(|cause| BindError::Unsupported { step: index, op, cause })?;
         }
-        let external = options.external.map(|e| &*e);
-        let mut session = Self { plan, store, parallel: options.parallel, external, next: 0 };
-        session.reset();
-        Ok(session)
+        let operator = self.resolver.find(op).ok_or(BindError::Unresolved { step: index, op })?;
+        let context = BindContext { plan: &self.plan, step, isas: self.isas };
+        #[cfg(feature = "alloc")]
+        if let (_, Some(table)) = self.store.parts() {
+            // It was made with as many entries as there are steps.
+            table[index] = (operator.bind)(&context).map_err(unsupported)?;
+            return Ok(());
+        }
+        (operator.step)(&context, None).map(drop).map_err(unsupported)
     }
 
     /// The plan.
@@ -184,20 +181,28 @@ impl<'m> Session<'m> {
     /// Bytes of graph input `i`, to be filled before a run. A run may overwrite its inputs.
     ///
     /// # Panics
-    /// If there is no such input.
+    /// If there is no such input; see [`Session::try_input_mut`].
     pub fn input_mut(&mut self, i: usize) -> &mut [u8] {
-        let port = self.plan.inputs().nth(i).expect("a graph input of the plan");
-        let range = port_range(&port);
-        &mut self.store.parts().0[range]
+        self.try_input_mut(i).expect("a graph input of the plan")
     }
 
     /// Bytes of graph output `i`, there after a run.
     ///
     /// # Panics
-    /// If there is no such output.
+    /// If there is no such output; see [`Session::try_output`].
     pub fn output(&self, i: usize) -> &[u8] {
-        let port = self.plan.outputs().nth(i).expect("a graph output of the plan");
-        &self.store.arena()[port_range(&port)]
+        self.try_output(i).expect("a graph output of the plan")
+    }
+
+    /// Bytes of graph input `i`, if there is such an input: see [`Session::input_mut`].
+    pub fn try_input_mut(&mut self, i: usize) -> Option<&mut [u8]> {
+        let range = port_range(&self.plan.input(i)?);
+        self.store.parts().0.get_mut(range)
+    }
+
+    /// Bytes of graph output `i`, if there is such an output: see [`Session::output`].
+    pub fn try_output(&self, i: usize) -> Option<&[u8]> {
+        self.store.arena().get(port_range(&self.plan.output(i)?))
     }
 
     /// Sets the state to zeros and abandons a paused run.
@@ -237,21 +242,25 @@ impl<'m> Session<'m> {
     /// # Errors
     /// See [`Session::run`].
     pub fn observe(&mut self, observer: &mut dyn Observer) -> Result<Progress, RunError> {
-        let (plan, parallel, external) = (self.plan, self.parallel, self.external);
+        let (plan, parallel, external) = (&self.plan, self.parallel, self.external);
         let arena_bytes = plan.arena_bytes().next_multiple_of(ALIGN);
         let count = plan.step_count();
-        let (arena, steps) = self.store.parts();
+        let (arena, table) = self.store.parts();
         let context = RunContext { memory: Memory::new(arena, arena_bytes, plan.weights()), parallel, external, plan };
         while self.next < count {
             if !observer.before(self.next) {
                 return Ok(Progress::Paused { next: self.next });
             }
-            let bound = &steps[self.next];
-            if let Err(kind) = (bound.run)(&bound.args, &context) {
+            let step = plan.step(self.next);
+            let run = match table.as_deref().and_then(|table| table.get(self.next)) {
+                Some(bound) => (bound.run)(&bound.args, &context),
+                None => run_anew(&self.resolver, &BindContext { plan, step, isas: self.isas }, &context),
+            };
+            if let Err(kind) = run {
                 let step = core::mem::take(&mut self.next);
                 return Err(RunError { step, kind });
             }
-            observer.after(&plan.step(self.next), &Values(&context));
+            observer.after(&step, &Values(&context));
             self.next += 1;
         }
         self.next = 0;
@@ -280,6 +289,12 @@ impl<'m> Session<'m> {
     fn state_range(&self) -> (usize, usize) {
         (self.plan.arena_bytes().next_multiple_of(ALIGN), self.plan.state_bytes())
     }
+}
+
+/// Runs a step of which nothing was kept but that it could be bound.
+fn run_anew(resolver: &Resolver, step: &BindContext<'_>, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+    let operator = resolver.find(step.step.code).ok_or(RunErrorKind::Internal)?;
+    (operator.step)(step, Some(context)).unwrap_or(Err(RunErrorKind::Internal))
 }
 
 fn port_range(port: &Port<'_>) -> core::ops::Range<usize> {

@@ -90,7 +90,7 @@ impl Draft {
     }
 
     /// The plan's file, whose input and output are the whole arena.
-    fn finish(mut self) -> (AlignedBytes, Vec<u8>) {
+    pub(crate) fn finish(mut self) -> (AlignedBytes, Vec<u8>) {
         let len = self.arena.len() as u32;
         let whole = self.add(DType::U8, Space::Arena, 0, &[len], &[1]);
         self.builder.input("arena", whole.id);
@@ -104,14 +104,21 @@ impl Draft {
         self.try_run(isas, parallel).expect("a run")
     }
 
-    /// Runs a plan whose run may fail.
+    /// Runs a plan whose run may fail, as steps of a table, and as steps that are bound when they run: both do the same.
     pub(crate) fn try_run(self, isas: IsaSet, parallel: &dyn Parallel) -> Result<Results, RunError> {
         let (file, arena) = self.finish();
         let plan = Plan::parse(&file).expect("a sound plan");
-        let options = SessionOptions { isas, parallel, ..SessionOptions::default() };
-        let mut session = Session::new(plan, options).expect("a plan that binds");
-        session.input_mut(0).copy_from_slice(&arena);
-        session.run()?;
+        let options = || SessionOptions { isas, parallel, ..SessionOptions::default() };
+        let mut memory = AlignedBytes::zeroed(plan.arena_bytes());
+        let mut anew = Session::bind(plan, &mut memory, options()).expect("a plan that binds");
+        let mut session = Session::new(plan, options()).expect("a plan that binds");
+        for session in [&mut session, &mut anew] {
+            session.input_mut(0).copy_from_slice(&arena);
+        }
+        let outcome = session.run();
+        assert_eq!(outcome, anew.run());
+        outcome?;
+        assert!(session.output(0) == anew.output(0), "a step does otherwise when it is bound anew");
         Ok(Results(session.output(0).to_vec()))
     }
 }

@@ -139,6 +139,16 @@ impl<'a> Plan<'a> {
         (0..self.output_count()).map(move |i| self.port(self.input_count() + i))
     }
 
+    /// Graph input `i`, if there is one.
+    pub fn input(&self, i: usize) -> Option<Port<'a>> {
+        (i < self.input_count()).then(|| self.port(i))
+    }
+
+    /// Graph output `i`, if there is one.
+    pub fn output(&self, i: usize) -> Option<Port<'a>> {
+        (i < self.output_count()).then(|| self.port(self.input_count() + i))
+    }
+
     fn port(&self, index: usize) -> Port<'a> {
         let record = &self.sections.ports[index * PORT_BYTES..][..PORT_BYTES];
         let tensor_index = u32_at(record, 0) as usize;
