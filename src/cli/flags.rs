@@ -170,6 +170,9 @@ pub struct CompileArgs {
     /// Write what became of every ONNX node
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
+    /// Write the plan's sizes, shapes and operators as Rust constants, for the firmware that carries it
+    #[arg(long, value_name = "FILE.rs")]
+    pub emit_rust: Option<PathBuf>,
     /// Choose for this board, check that the plan fits it and predict its latency there; see `coulter boards`
     #[arg(long, value_name = "BOARD|board.toml")]
     pub target: Option<String>,

@@ -11,6 +11,8 @@ mod cache;
 mod calibration;
 mod commands;
 mod describe;
+#[cfg(feature = "compile")]
+mod emit_rust;
 mod engine;
 pub mod environment;
 pub mod error;

@@ -93,7 +93,7 @@ fn reads_bytes(step: &Step<'_>) -> bool {
 }
 
 /// Scale and zero point of tensor records, by index, as the compiler noted them in the metadata.
-fn quantizations(plan: &Plan<'_>) -> HashMap<usize, (f64, f64)> {
+pub fn quantizations(plan: &Plan<'_>) -> HashMap<usize, (f64, f64)> {
     let metadata: serde_json::Value = serde_json::from_str(plan.metadata()).unwrap_or_default();
     let entries = metadata["quantization"].as_array().cloned().unwrap_or_default();
     let entry = |entry: &serde_json::Value| {

@@ -125,6 +125,31 @@ fn bench_prints_what_the_contract_says() {
 }
 
 #[test]
+fn firmware_gets_the_plan_s_numbers() {
+    let folder = Folder::new("emit-rust");
+    let (plan, constants) = (folder.file("digits.plan"), folder.file("digits.rs"));
+    let told = json(&folder, &["compile", &model("digits_cnn"), "-o", &plan, "--emit-rust", &constants]);
+    let text = std::fs::read_to_string(&constants).expect("the constants are there");
+    let value = |name: &str| {
+        let begin = format!("pub const {name}: ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&begin)).unwrap_or_else(|| panic!("{name}: {text}"));
+        line.trim_end_matches(';').split_once(" = ").expect("a value").1.to_owned()
+    };
+    let report = &told["report"];
+    assert_eq!(value("PLAN_BYTES"), std::fs::metadata(&plan).expect("the plan is there").len().to_string());
+    assert_eq!(value("ARENA_BYTES"), report["arena_bytes"].to_string());
+    assert_eq!(value("MEMORY_BYTES"), report["arena_bytes"].to_string());
+    let steps = report["steps"].as_array().expect("steps");
+    assert_eq!(value("STEP_COUNT"), steps.len().to_string());
+    assert_eq!((value("INPUT_0_TYPE"), value("INPUT_0_DIMS")), ("\"f32\"".into(), "[1, 1, 8, 8]".into()));
+    assert_eq!(value("OUTPUT_0_BYTES"), "40");
+    for step in steps {
+        let op = step["op"].as_str().expect("an operator");
+        assert!(value("RESOLVER").contains(op), "{op} is missing");
+    }
+}
+
+#[test]
 fn reports_name_every_step() {
     let folder = Folder::new("reports");
     let report = folder.file("report.json");

@@ -10,7 +10,7 @@ use crate::calibration;
 use crate::error::{CliError, Result};
 use crate::flags::CompileArgs;
 use crate::output::{self, say};
-use crate::{files, target};
+use crate::{emit_rust, files, target};
 
 /// Compiles a model, writes the plan and tells what became of the nodes.
 pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
@@ -35,9 +35,12 @@ pub fn run(args: &CompileArgs, as_json: bool) -> Result<()> {
         files::write(path, bytes).map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))
     };
     let mut report = serde_json::to_value(&compiled.report).map_err(CliError::failed)?;
+    let bytes = AlignedBytes::copy_of(&compiled.plan);
+    let plan = Plan::parse(&bytes).map_err(CliError::failed)?;
+    if let Some(path) = &args.emit_rust {
+        written(path, emit_rust::of(&plan)?.as_bytes())?;
+    }
     if let Some(board) = &board {
-        let bytes = AlignedBytes::copy_of(&compiled.plan);
-        let plan = Plan::parse(&bytes).map_err(CliError::failed)?;
         target::fits(board, &plan)?;
         let prediction = target::predict(board, &plan);
         report["prediction"] = target::predicted(board, prediction.as_ref());
