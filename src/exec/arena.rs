@@ -22,6 +22,15 @@ pub struct Slot {
     strides: [i32; coulter_plan::MAX_RANK],
 }
 
+/// An operand whose elements lie one after another: weights, tables, room to work in.
+#[derive(Clone, Copy, Debug)]
+pub struct DenseSlot {
+    space: Space,
+    element: u8,
+    offset: usize,
+    len: usize,
+}
+
 /// An operand that is rows; see [`Tensor::as_rows`].
 #[derive(Clone, Copy, Debug)]
 pub struct RowSlot {
@@ -66,6 +75,19 @@ impl Slot {
         self.dims().iter().map(|&d| d as usize).product()
     }
 
+    /// The same without its shape.
+    ///
+    /// # Panics
+    /// If its elements do not lie one after another.
+    pub(crate) fn dense(&self) -> DenseSlot {
+        let mut expected = 1;
+        for (&dim, &stride) in self.dims().iter().zip(self.strides()).rev() {
+            assert!(dim <= 1 || i64::from(stride) == expected, "only a dense slot is a slice");
+            expected *= i64::from(dim);
+        }
+        DenseSlot { space: self.space, element: self.element as u8, offset: self.offset, len: self.len() }
+    }
+
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.dims().contains(&0)
@@ -80,6 +102,14 @@ impl Slot {
         slot.dims[..slot.rank].copy_from_slice(&dims);
         slot.strides[..slot.rank].copy_from_slice(&strides);
         Some(slot)
+    }
+}
+
+impl DenseSlot {
+    /// `None` where the elements do not lie one after another.
+    pub(crate) fn new(tensor: &Tensor) -> Option<Self> {
+        let len = tensor.len().filter(|_| tensor.is_dense())?;
+        Some(Self { space: tensor.space, element: tensor.dtype.size() as u8, offset: tensor.offset as usize, len })
     }
 }
 
@@ -168,37 +198,29 @@ impl<'a> Memory<'a> {
     pub(crate) fn rows<T: Element>(&self, slot: &RowSlot) -> Rows<'a, T> {
         assert_eq!(size_of::<T>(), slot.element, "a slot is read as its own type");
         // SAFETY: as in `view`.
-        unsafe {
-            let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
-            View::from_raw(ptr, &[slot.rows, slot.cols], &[slot.pitch as isize, 1]).rows().expect("rows are rows")
-        }
+        unsafe { Rows::from_raw(self.base(slot.space).add(slot.offset).cast(), slot.rows, slot.cols, slot.pitch) }
     }
 
     /// Rows to write.
     pub(crate) fn rows_mut<T: Element>(&self, slot: &RowSlot) -> RowsMut<'a, T> {
         assert_eq!(size_of::<T>(), slot.element, "a slot is written as its own type");
         // SAFETY: as in `view_mut`.
-        unsafe {
-            let ptr = self.base(slot.space).add(slot.offset).cast::<T>();
-            ViewMut::from_raw(ptr, &[slot.rows, slot.cols], &[slot.pitch as isize, 1]).rows().expect("rows are rows")
-        }
+        unsafe { RowsMut::from_raw(self.base(slot.space).add(slot.offset).cast(), slot.rows, slot.cols, slot.pitch) }
     }
 
     /// The elements of a dense slot.
-    pub(crate) fn slice<T: Element>(&self, slot: &Slot) -> &'a [T] {
-        let view = self.view::<T>(slot);
-        assert!(view.is_dense(), "only a dense slot is a slice");
+    pub(crate) fn slice<T: Element>(&self, slot: &DenseSlot) -> &'a [T] {
+        assert_eq!(size_of::<T>(), usize::from(slot.element), "a slot is read as its own type");
         // SAFETY: dense, in range, and not written by this step: only operators without in-place forms ask.
-        unsafe { core::slice::from_raw_parts(view.as_ptr(), view.len()) }
+        unsafe { core::slice::from_raw_parts(self.base(slot.space).add(slot.offset).cast(), slot.len) }
     }
 
     /// The elements of a dense slot, to write.
     #[allow(clippy::mut_from_ref, reason = "a memory hands out disjoint parts, as the plan proved")]
-    pub(crate) fn slice_mut<T: Element>(&self, slot: &Slot) -> &'a mut [T] {
-        let view = self.view_mut::<T>(slot);
-        assert!(view.is_dense(), "only a dense slot is a slice");
+    pub(crate) fn slice_mut<T: Element>(&self, slot: &DenseSlot) -> &'a mut [T] {
+        assert_eq!(size_of::<T>(), usize::from(slot.element), "a slot is written as its own type");
         // SAFETY: dense, in range, and a step's outputs overlap nothing else that it touches.
-        unsafe { core::slice::from_raw_parts_mut(view.as_ptr(), view.len()) }
+        unsafe { core::slice::from_raw_parts_mut(self.base(slot.space).add(slot.offset).cast(), slot.len) }
     }
 
     /// The bytes of a dense tensor of any type.

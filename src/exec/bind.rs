@@ -5,7 +5,7 @@ use coulter_kernels::conv_f32::Shape;
 use coulter_kernels::window::Axis;
 use coulter_plan::{DType, Dims, OpError, Plan, Space, Step, Tensor};
 
-use crate::arena::{RowSlot, Slot};
+use crate::arena::{DenseSlot, RowSlot, Slot};
 use crate::error::RunErrorKind;
 use crate::ops::Args;
 use crate::session::RunContext;
@@ -58,9 +58,15 @@ impl<'p> BindContext<'p> {
         typed(self.input(i)?, dtype).map(|t| Slot::new(&t))
     }
 
-    /// Input `i` as a slot, if it is there.
-    pub fn optional_slot(&self, i: usize, dtype: DType) -> Result<Option<Slot>, OpError> {
-        self.step.operands.input(i).map(|t| typed(t, dtype).map(|t| Slot::new(&t))).transpose()
+    /// Input `i`, whose elements lie one after another.
+    pub fn input_dense(&self, i: usize, dtype: DType) -> Result<DenseSlot, OpError> {
+        DenseSlot::new(&typed(self.input(i)?, dtype)?).ok_or(OpError::Layout)
+    }
+
+    /// Input `i`, whose elements lie one after another, if it is there.
+    pub fn optional_dense(&self, i: usize, dtype: DType) -> Result<Option<DenseSlot>, OpError> {
+        let dense = |t| DenseSlot::new(&typed(t, dtype)?).ok_or(OpError::Layout);
+        self.step.operands.input(i).map(dense).transpose()
     }
 
     /// Bytes of input `i`, which must lie whole in the weights section.

@@ -33,7 +33,7 @@ mod testing;
 pub mod threads;
 pub mod verify;
 
-pub use arena::{Memory, RowSlot, Slot};
+pub use arena::{DenseSlot, Memory, RowSlot, Slot};
 pub use bind::{BindContext, BoundStep};
 pub use error::{BindError, RunError, RunErrorKind};
 pub use external::{External, ExternalTensor, ExternalTensorMut};

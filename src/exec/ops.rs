@@ -45,6 +45,7 @@ macro_rules! declare {
                 }
                 Operator {
                     code: OpCode::$variant,
+                    rule: coulter_plan::ops::$module::Params::RULE,
                     step,
                     #[cfg(feature = "alloc")]
                     bind,

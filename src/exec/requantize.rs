@@ -6,19 +6,19 @@ use coulter_kernels::table::{self, TableKernel};
 use coulter_plan::requantize::{self as plan, ResidualKind};
 use coulter_plan::{DType, OpError};
 
-use crate::arena::{Memory, RowSlot, Slot};
+use crate::arena::{DenseSlot, Memory, RowSlot};
 use crate::bind::BindContext;
 use crate::sliding::Strip;
 
 /// Operands 2 to 5 of a quantized product, and the parameters that go with them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finish {
-    bias: Slot,
-    multiplier: Slot,
+    bias: DenseSlot,
+    multiplier: DenseSlot,
     requantize: Requantize,
     residual: Option<RowSlot>,
     how: Residual,
-    table: Option<Slot>,
+    table: Option<DenseSlot>,
     look_up: &'static TableKernel,
 }
 
@@ -33,12 +33,12 @@ impl Finish {
             ResidualKind::Rounded => Some(Inner { scale: residual.inner_scale, requantize: bytes(&residual.inner)? }),
         };
         Ok(Self {
-            bias: context.input_slot(2, DType::I32)?,
-            multiplier: context.input_slot(3, DType::F32)?,
+            bias: context.input_dense(2, DType::I32)?,
+            multiplier: context.input_dense(3, DType::F32)?,
             requantize: bytes(requantize)?,
             residual: context.optional_rows(4, DType::U8)?,
             how: Residual { scale: residual.scale, zero: byte(residual.zero)?, inner },
-            table: context.optional_slot(5, DType::U8)?,
+            table: context.optional_dense(5, DType::U8)?,
             look_up: table::select(context.isas),
         })
     }

@@ -1,6 +1,7 @@
 //! Which operators are linked in.
 
-use coulter_plan::{OpCode, OpError};
+use coulter_plan::ops::Rule;
+use coulter_plan::{OpCode, OpError, Plan, PlanError};
 
 use crate::bind::BindContext;
 #[cfg(feature = "alloc")]
@@ -16,6 +17,8 @@ pub(crate) type StepFn = fn(&BindContext<'_>, Option<&RunContext<'_>>) -> Result
 pub struct Operator {
     /// Its code.
     pub code: OpCode,
+    /// What its steps have to keep to.
+    pub(crate) rule: Rule,
     /// Binds a step for as long as it runs, or to see that it can be.
     pub(crate) step: StepFn,
     /// Binds a step for a table.
@@ -30,6 +33,15 @@ pub struct Resolver(pub &'static [Operator]);
 impl Resolver {
     /// Every operator.
     pub const ALL: Resolver = Resolver(crate::ops::ALL);
+
+    /// Checks `bytes` as [`Plan::parse`] does, with the rules of these operators alone: a plan with another one is refused
+    /// as one with an unknown operator.
+    ///
+    /// # Errors
+    /// See [`Plan::parse`].
+    pub fn parse<'a>(&self, bytes: &'a [u8]) -> Result<Plan<'a>, PlanError> {
+        Plan::parse_with(bytes, &|op| self.find(op).map(|operator| operator.rule))
+    }
 
     pub(crate) fn find(&self, code: OpCode) -> Option<&Operator> {
         self.0.iter().find(|o| o.code == code)

@@ -26,14 +26,31 @@ pub struct Mismatch {
 /// If the plan has no such case.
 pub fn golden(session: &mut Session<'_>, case: usize) -> Result<Option<Mismatch>, RunError> {
     let plan: Plan<'_> = *session.plan();
+    if golden_exact(session, case)?.is_none() {
+        return Ok(None);
+    }
     let case = plan.golden(case);
-    feed(session, &case);
-    session.run()?;
     let differs = |(output, port): (usize, coulter_plan::Port<'_>)| {
         let difference = difference(port.tensor.dtype, session.output(output), case.output(output));
         (difference > plan.golden_tolerance()).then_some(Mismatch { output, difference })
     };
     Ok(plan.outputs().enumerate().find_map(differs))
+}
+
+/// Runs golden case `case` and tells the first output that differs from the golden one in any bit, for devices that spare
+/// themselves the arithmetic that a tolerance takes: in plans whose steps are all exact it is 0.
+///
+/// # Errors
+/// When the run fails.
+///
+/// # Panics
+/// If the plan has no such case.
+pub fn golden_exact(session: &mut Session<'_>, case: usize) -> Result<Option<usize>, RunError> {
+    let plan: Plan<'_> = *session.plan();
+    feed(session, &plan.golden(case));
+    session.run()?;
+    let case = plan.golden(case);
+    Ok((0..plan.output_count()).find(|&i| session.try_output(i) != Some(case.output(i))))
 }
 
 /// Copies the inputs of a golden case in, and forgets what was kept from run to run.

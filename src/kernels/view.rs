@@ -268,6 +268,14 @@ unsafe impl<T: Sync + Send> Sync for RowsMut<'_, T> {}
 macro_rules! rows_accessors {
     ($name:ident, $ptr:ident) => {
         impl<'a, T: Element> $name<'a, T> {
+            /// Rows from an address on.
+            ///
+            /// # Safety
+            /// For all elements of the rows what the constructor of views by address demands.
+            pub unsafe fn from_raw(ptr: *$ptr T, rows: usize, cols: usize, pitch: usize) -> Self {
+                Self { ptr, rows, cols, pitch, life: PhantomData }
+            }
+
             /// Number of rows.
             pub fn rows(&self) -> usize {
                 self.rows

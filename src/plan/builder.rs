@@ -65,13 +65,13 @@ impl PlanBuilder {
 
     /// The parts of a plan, to be changed: everything keeps its index. Sections that this crate does not know are left out.
     pub fn of(plan: &Plan<'_>) -> Self {
-        let sections = &plan.sections;
-        let (inputs, outputs) = sections.ports.split_at(plan.input_count() * crate::format::PORT_BYTES);
+        let (inputs, outputs) =
+            plan.section(SectionKind::Ports).split_at(plan.input_count() * crate::format::PORT_BYTES);
         let name = crate::plan::u32_at(plan.bytes, 48);
         let mut names = BTreeMap::new();
         let mut at = 0;
         // Ends with a zero, as was checked.
-        for text in sections.strings.split_inclusive(|&byte| byte == 0) {
+        for text in plan.section(SectionKind::Strings).split_inclusive(|&byte| byte == 0) {
             if let Ok(text) = core::str::from_utf8(&text[..text.len() - 1]) {
                 names.entry(text.into()).or_insert(at);
             }
@@ -81,19 +81,19 @@ impl PlanBuilder {
             arena_bytes: plan.arena_bytes() as u64,
             state_bytes: plan.state_bytes() as u64,
             name: (name != NONE).then_some(name),
-            tensors: sections.tensors.to_vec(),
-            steps: sections.steps.to_vec(),
-            operands: sections.operands.to_vec(),
-            params: sections.params.to_vec(),
+            tensors: plan.section(SectionKind::Tensors).to_vec(),
+            steps: plan.section(SectionKind::Steps).to_vec(),
+            operands: plan.section(SectionKind::Operands).to_vec(),
+            params: plan.section(SectionKind::Params).to_vec(),
             inputs: inputs.to_vec(),
             outputs: outputs.to_vec(),
-            strings: sections.strings.to_vec(),
+            strings: plan.section(SectionKind::Strings).to_vec(),
             names,
-            weights: sections.weights.to_vec(),
-            fallback: sections.fallback.to_vec(),
-            golden: sections.golden.to_vec(),
-            checksums: sections.checksums.to_vec(),
-            metadata: sections.metadata.to_vec(),
+            weights: plan.section(SectionKind::Weights).to_vec(),
+            fallback: plan.section(SectionKind::Fallback).to_vec(),
+            golden: plan.section(SectionKind::Golden).to_vec(),
+            checksums: plan.section(SectionKind::Checksums).to_vec(),
+            metadata: plan.section(SectionKind::Metadata).to_vec(),
         }
     }
 

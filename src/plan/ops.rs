@@ -81,16 +81,28 @@ macro_rules! declare {
                 match self { $(OpCode::$variant => $module::SCRATCH,)* }
             }
 
-            /// Checks parameters and operands of a step.
-            pub(crate) fn check(self, params: &[u8], operands: &Operands<'_>) -> Result<(), OpError> {
-                match self { $(OpCode::$variant => $module::check(&read(params)?, operands),)* }
+            /// What a step of it has to keep to.
+            pub const fn rule(self) -> Rule {
+                match self { $(OpCode::$variant => $module::Params::RULE,)* }
             }
         }
 
         $(impl Params for $module::Params { const CODE: OpCode = OpCode::$variant; })*
+
+        $(impl $module::Params {
+            /// What a step of this operator has to keep to.
+            pub const RULE: Rule = Rule { check: |params, operands| $module::check(&read(params)?, operands) };
+        })*
     };
 }
 for_each_op!(declare);
+
+/// What a step of an operator has to keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Checks parameters and operands.
+    pub(crate) check: fn(&[u8], &Operands<'_>) -> Result<(), OpError>,
+}
 
 /// Parameters of an operator.
 pub trait Params: Field {

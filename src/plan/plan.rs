@@ -2,8 +2,10 @@
 
 use crate::dtype::DType;
 use crate::error::PlanError;
-use crate::format::{ALIGN, HEADER_BYTES, NONE, PORT_BYTES, STEP_BYTES, TENSOR_BYTES};
-use crate::ops::OpCode;
+use crate::format::{
+    ALIGN, HEADER_BYTES, NONE, PORT_BYTES, SECTION_ENTRY_BYTES, STEP_BYTES, SectionKind, TENSOR_BYTES,
+};
+use crate::ops::{OpCode, Rule};
 use crate::tensor::{Dims, MAX_RANK, Space, Tensor};
 use crate::validate;
 
@@ -11,7 +13,7 @@ use crate::validate;
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
     pub(crate) bytes: &'a [u8],
-    pub(crate) sections: Sections<'a>,
+    pub(crate) places: Places,
 }
 
 impl core::fmt::Debug for Plan<'_> {
@@ -24,21 +26,8 @@ impl core::fmt::Debug for Plan<'_> {
     }
 }
 
-/// The sections, each empty when the plan has none of the kind.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Sections<'a> {
-    pub(crate) tensors: &'a [u8],
-    pub(crate) steps: &'a [u8],
-    pub(crate) operands: &'a [u8],
-    pub(crate) params: &'a [u8],
-    pub(crate) ports: &'a [u8],
-    pub(crate) strings: &'a [u8],
-    pub(crate) weights: &'a [u8],
-    pub(crate) fallback: &'a [u8],
-    pub(crate) golden: &'a [u8],
-    pub(crate) checksums: &'a [u8],
-    pub(crate) metadata: &'a [u8],
-}
+/// For each kind of section the number of its entry in the section table, counted from 1; 0 where the plan has none.
+pub(crate) type Places = [u8; SectionKind::ALL.len()];
 
 impl<'a> Plan<'a> {
     /// Checks `bytes` and gives the view.
@@ -46,12 +35,30 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// The first thing found wrong, with its place.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PlanError> {
-        validate::parse(bytes)
+        Self::parse_with(bytes, &|op| Some(op.rule()))
+    }
+
+    /// The same with the rules of some operators: a plan with another one is refused as if its number were not known.
+    /// What no rule names is not linked.
+    ///
+    /// # Errors
+    /// See [`Plan::parse`].
+    pub fn parse_with(bytes: &'a [u8], rules: &dyn Fn(OpCode) -> Option<Rule>) -> Result<Self, PlanError> {
+        validate::parse(bytes, rules)
     }
 
     /// The file.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The body of a section; empty where the plan has none.
+    pub(crate) fn section(&self, kind: SectionKind) -> &'a [u8] {
+        let number = SectionKind::ALL.iter().position(|&k| k == kind).and_then(|slot| self.places.get(slot));
+        let Some(entry) = number.and_then(|&number| usize::from(number).checked_sub(1)) else { return &[] };
+        let at = HEADER_BYTES + entry * SECTION_ENTRY_BYTES;
+        let (begin, len) = (u64_at(self.bytes, at + 8) as usize, u64_at(self.bytes, at + 16) as usize);
+        self.bytes.get(begin..).and_then(|tail| tail.get(..len)).unwrap_or(&[])
     }
 
     /// Bytes of arena that a session needs, aligned to [`ALIGN`].
@@ -76,7 +83,7 @@ impl<'a> Plan<'a> {
 
     /// Number of tensors.
     pub fn tensor_count(&self) -> usize {
-        self.sections.tensors.len() / TENSOR_BYTES
+        self.section(SectionKind::Tensors).len() / TENSOR_BYTES
     }
 
     /// The tensor with this index.
@@ -84,17 +91,17 @@ impl<'a> Plan<'a> {
     /// # Panics
     /// If `index` is not below [`Plan::tensor_count`].
     pub fn tensor(&self, index: usize) -> Tensor {
-        tensor_at(self.sections.tensors, index).expect("records of a parsed plan decode")
+        tensor_at(self.section(SectionKind::Tensors), index).expect("records of a parsed plan decode")
     }
 
     /// The name of a tensor; empty when it has none.
     pub fn tensor_name(&self, index: usize) -> &'a str {
-        self.string(u32_at(self.sections.tensors, index * TENSOR_BYTES + 4))
+        self.string(u32_at(self.section(SectionKind::Tensors), index * TENSOR_BYTES + 4))
     }
 
     /// Number of steps.
     pub fn step_count(&self) -> usize {
-        self.sections.steps.len() / STEP_BYTES
+        self.section(SectionKind::Steps).len() / STEP_BYTES
     }
 
     /// The step with this index.
@@ -102,15 +109,15 @@ impl<'a> Plan<'a> {
     /// # Panics
     /// If `index` is not below [`Plan::step_count`].
     pub fn step(&self, index: usize) -> Step<'a> {
-        let record = &self.sections.steps[index * STEP_BYTES..][..STEP_BYTES];
+        let record = &self.section(SectionKind::Steps)[index * STEP_BYTES..][..STEP_BYTES];
         let code = OpCode::from_number(u16_at(record, 0)).expect("opcodes of a parsed plan are known");
         Step {
             index,
             code,
             name: self.string(u32_at(record, 16)),
-            params: &self.sections.params[u32_at(record, 8) as usize..][..u32_at(record, 12) as usize],
+            params: &self.section(SectionKind::Params)[u32_at(record, 8) as usize..][..u32_at(record, 12) as usize],
             macs: u64_at(record, 24),
-            operands: operands_of(&self.sections, record),
+            operands: operands_of(self, record),
         }
     }
 
@@ -150,29 +157,29 @@ impl<'a> Plan<'a> {
     }
 
     fn port(&self, index: usize) -> Port<'a> {
-        let record = &self.sections.ports[index * PORT_BYTES..][..PORT_BYTES];
+        let record = &self.section(SectionKind::Ports)[index * PORT_BYTES..][..PORT_BYTES];
         let tensor_index = u32_at(record, 0) as usize;
         Port { name: self.string(u32_at(record, 4)), tensor_index, tensor: self.tensor(tensor_index) }
     }
 
     /// Constants.
     pub fn weights(&self) -> &'a [u8] {
-        self.sections.weights
+        self.section(SectionKind::Weights)
     }
 
     /// Sub-models of fallback steps.
     pub fn fallback(&self) -> &'a [u8] {
-        self.sections.fallback
+        self.section(SectionKind::Fallback)
     }
 
     /// Per-step checksums of the first golden case, or none.
     pub fn checksum(&self, step: usize) -> Option<u32> {
-        self.sections.checksums.get(step * 4..step * 4 + 4).map(|b| u32_at(b, 0))
+        self.section(SectionKind::Checksums).get(step * 4..step * 4 + 4).map(|b| u32_at(b, 0))
     }
 
     /// JSON metadata; `"{}"` where there is none.
     pub fn metadata(&self) -> &'a str {
-        match core::str::from_utf8(self.sections.metadata) {
+        match core::str::from_utf8(self.section(SectionKind::Metadata)) {
             Ok(text) if !text.is_empty() => text,
             _ => "{}",
         }
@@ -180,13 +187,21 @@ impl<'a> Plan<'a> {
 
     /// Number of golden cases.
     pub fn golden_count(&self) -> usize {
-        if self.sections.golden.is_empty() { 0 } else { u32_at(self.sections.golden, 0) as usize }
+        if self.section(SectionKind::Golden).is_empty() {
+            0
+        } else {
+            u32_at(self.section(SectionKind::Golden), 0) as usize
+        }
     }
 
     /// Greatest difference from a golden output, relative to the greatest absolute value of that output,
     /// that still counts as equal; 0 means equal bits.
     pub fn golden_tolerance(&self) -> f32 {
-        if self.sections.golden.is_empty() { 0.0 } else { f32::from_bits(u32_at(self.sections.golden, 4)) }
+        if self.section(SectionKind::Golden).is_empty() {
+            0.0
+        } else {
+            f32::from_bits(u32_at(self.section(SectionKind::Golden), 4))
+        }
     }
 
     /// The golden case with this index.
@@ -199,7 +214,7 @@ impl<'a> Plan<'a> {
     }
 
     pub(crate) fn string(&self, at: u32) -> &'a str {
-        string_at(self.sections.strings, at).unwrap_or("")
+        string_at(self.section(SectionKind::Strings), at).unwrap_or("")
     }
 }
 
@@ -226,7 +241,8 @@ impl<'a> GoldenCase<'a> {
         let padded = |k| port_bytes(&self.plan.port(k)).next_multiple_of(ALIGN);
         let case: usize = (0..ports).map(padded).sum();
         let before: usize = (0..wanted).map(padded).sum();
-        &self.plan.sections.golden[ALIGN + self.index * case + before..][..port_bytes(&self.plan.port(wanted))]
+        &self.plan.section(SectionKind::Golden)[ALIGN + self.index * case + before..]
+            [..port_bytes(&self.plan.port(wanted))]
     }
 }
 
@@ -313,11 +329,11 @@ impl Operands<'_> {
 }
 
 /// Operands of a step record whose ranges were checked.
-pub(crate) fn operands_of<'a>(sections: &Sections<'a>, record: &[u8]) -> Operands<'a> {
+pub(crate) fn operands_of<'a>(plan: &Plan<'a>, record: &[u8]) -> Operands<'a> {
     let (inputs, outputs) = (usize::from(record[2]), usize::from(record[3]));
     Operands {
-        tensors: sections.tensors,
-        indices: &sections.operands[u32_at(record, 4) as usize * 4..][..(inputs + outputs) * 4],
+        tensors: plan.section(SectionKind::Tensors),
+        indices: &plan.section(SectionKind::Operands)[u32_at(record, 4) as usize * 4..][..(inputs + outputs) * 4],
         inputs,
     }
 }

@@ -9,16 +9,16 @@ mod steps;
 mod tensors;
 
 use crate::error::PlanError;
-use crate::format::NONE;
-use crate::plan::{Plan, Sections, u32_at};
+use crate::format::{NONE, SectionKind};
+use crate::ops::{OpCode, Rule};
+use crate::plan::{Plan, u32_at};
 
-pub(crate) fn parse(bytes: &[u8]) -> Result<Plan<'_>, PlanError> {
+pub(crate) fn parse<'a>(bytes: &'a [u8], rules: &dyn Fn(OpCode) -> Option<Rule>) -> Result<Plan<'a>, PlanError> {
     header::check(bytes)?;
-    let sections = sections::read(bytes)?;
-    let plan = Plan { bytes, sections };
-    check_name(&sections, u32_at(bytes, 48))?;
+    let plan = sections::read(bytes)?;
+    check_name(&plan, u32_at(bytes, 48))?;
     tensors::check(&plan)?;
-    steps::check(&plan)?;
+    steps::check(&plan, rules)?;
     ports::check(&plan)?;
     golden::check(&plan)?;
     Ok(plan)
@@ -28,11 +28,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Plan<'_>, PlanError> {
 pub(crate) const MAX_NAME: usize = 1023;
 
 /// A reference to a name: none, or the place where one begins.
-fn check_name(sections: &Sections<'_>, at: u32) -> Result<(), PlanError> {
+fn check_name(plan: &Plan<'_>, at: u32) -> Result<(), PlanError> {
     if at == NONE {
         return Ok(());
     }
-    let (place, strings) = (at as usize, sections.strings);
+    let (place, strings) = (at as usize, plan.section(SectionKind::Strings));
     let begins = place == 0 || strings.get(place - 1) == Some(&0);
     let tail = strings.get(place..).unwrap_or(&[]);
     let ends = tail.iter().take(MAX_NAME + 1).any(|&b| b == 0);

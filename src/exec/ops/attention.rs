@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorK
         mask: input(3).map(|slot| memory.view(&slot)),
     };
     let y = Slot::new(&operands.output(0).ok_or(RunErrorKind::Internal)?);
-    let scratch = memory.slice_mut(&present(4)?);
+    let scratch = memory.slice_mut(&present(4)?.dense());
     args.kernel.run(&attention, scratch, &mut memory.view_mut(&y), context.parallel);
     Ok(())
 }

@@ -7,7 +7,7 @@ use coulter_plan::ops::conv2d::Params;
 use coulter_plan::{DType, OpError};
 
 use crate::activation::function;
-use crate::arena::{RowSlot, Slot};
+use crate::arena::{DenseSlot, RowSlot};
 use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
@@ -23,8 +23,8 @@ pub struct Args {
     activation: Function,
     shape: Shape,
     x: RowSlot,
-    weights: Slot,
-    bias: Option<Slot>,
+    weights: DenseSlot,
+    bias: Option<DenseSlot>,
     residual: Option<RowSlot>,
     y: RowSlot,
     sweep: Sweep,
@@ -40,8 +40,8 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         activation: function(params.activation)?,
         shape: Shape { batch: x[0], vertical, horizontal, channels: x[3], outputs: y[3], groups },
         x: context.input_rows(0, DType::F32)?,
-        weights: context.input_slot(1, DType::F32)?,
-        bias: context.optional_slot(2, DType::F32)?,
+        weights: context.input_dense(1, DType::F32)?,
+        bias: context.optional_dense(2, DType::F32)?,
         residual: context.optional_rows(3, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,
         sweep: Sweep::bind(context)?,

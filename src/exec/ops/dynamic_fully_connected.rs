@@ -7,7 +7,7 @@ use coulter_plan::ops::dynamic_fully_connected::Params;
 use coulter_plan::{DType, OpError};
 
 use crate::activation::function;
-use crate::arena::{RowSlot, Slot};
+use crate::arena::{DenseSlot, RowSlot};
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
@@ -23,11 +23,11 @@ pub struct Args {
     w_zero: i32,
     activation: Function,
     x: RowSlot,
-    weights: Slot,
-    sums: Slot,
-    scale: Slot,
-    bias: Option<Slot>,
-    scratch: Slot,
+    weights: DenseSlot,
+    sums: DenseSlot,
+    scale: DenseSlot,
+    bias: Option<DenseSlot>,
+    scratch: DenseSlot,
     y: RowSlot,
 }
 
@@ -45,11 +45,11 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         w_zero: params.w_zero,
         activation: function(params.activation)?,
         x: context.input_rows(0, DType::F32)?,
-        weights: context.input_slot(1, DType::I8)?,
-        sums: context.input_slot(2, DType::I32)?,
-        scale: context.input_slot(3, DType::F32)?,
-        bias: context.optional_slot(4, DType::F32)?,
-        scratch: context.input_slot(5, DType::F32)?,
+        weights: context.input_dense(1, DType::I8)?,
+        sums: context.input_dense(2, DType::I32)?,
+        scale: context.input_dense(3, DType::F32)?,
+        bias: context.optional_dense(4, DType::F32)?,
+        scratch: context.input_dense(5, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,
     })
 }

@@ -7,7 +7,7 @@ use coulter_plan::ops::fully_connected::Params;
 use coulter_plan::{DType, OpError};
 
 use crate::activation::function;
-use crate::arena::{Memory, RowSlot, Slot};
+use crate::arena::{DenseSlot, Memory, RowSlot};
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
@@ -21,10 +21,10 @@ pub struct Args {
     kernel: &'static GemmKernel,
     activation: Function,
     x: RowSlot,
-    weights: Slot,
+    weights: DenseSlot,
     /// What widens weights of 16 bits.
     widen: Option<&'static WidenKernel>,
-    bias: Option<Slot>,
+    bias: Option<DenseSlot>,
     residual: Option<RowSlot>,
     y: RowSlot,
 }
@@ -36,9 +36,9 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         kernel: select(context.isas),
         activation: function(params.activation)?,
         x: context.input_rows(0, DType::F32)?,
-        weights: context.input_slot(1, if dtype == DType::F16 { dtype } else { DType::F32 })?,
+        weights: context.input_dense(1, if dtype == DType::F16 { dtype } else { DType::F32 })?,
         widen: (dtype == DType::F16).then(|| widen_f16::select(context.isas)),
-        bias: context.optional_slot(2, DType::F32)?,
+        bias: context.optional_dense(2, DType::F32)?,
         residual: context.optional_rows(3, DType::F32)?,
         y: context.output_rows(0, DType::F32)?,
     })

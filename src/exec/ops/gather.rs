@@ -58,7 +58,7 @@ fn of_size<T: Element>(args: &Args, context: &RunContext<'_>) -> Result<(), RunE
 
 fn by<T: Element, I: Index>(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
     let memory = &context.memory;
-    let (x, indices) = (memory.view::<T>(&args.x), memory.slice::<I>(&args.indices));
+    let (x, indices) = (memory.view::<T>(&args.x), memory.slice::<I>(&args.indices.dense()));
     let result = gather(&x, args.axis, indices, &mut memory.view_mut(&args.y), context.parallel);
     result.map_err(|error| RunErrorKind::Index { index: error.index, dim: args.dim })
 }

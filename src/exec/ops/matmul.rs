@@ -7,7 +7,7 @@ use coulter_plan::ops::matmul::Params;
 use coulter_plan::{DType, OpError};
 
 use crate::activation::function;
-use crate::arena::Slot;
+use crate::arena::{DenseSlot, Slot};
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
 use crate::session::RunContext;
@@ -23,7 +23,7 @@ pub struct Args {
     activation: Function,
     a: Slot,
     b: Slot,
-    scratch: Slot,
+    scratch: DenseSlot,
     y: Slot,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         activation: function(params.activation)?,
         a: context.input_slot(0, DType::F32)?,
         b: context.input_slot(1, DType::F32)?,
-        scratch: context.input_slot(2, DType::F32)?,
+        scratch: context.input_dense(2, DType::F32)?,
         y: context.output_slot(0, DType::F32)?,
     })
 }

@@ -4,7 +4,7 @@ use coulter_kernels::depthwise_i8::{DepthwiseKernel, Operands, Shape, select};
 use coulter_plan::ops::qdepthwise_conv2d::Params;
 use coulter_plan::{DType, OpError};
 
-use crate::arena::{RowSlot, Slot};
+use crate::arena::{DenseSlot, RowSlot};
 use crate::bind::{BindContext, axes, nhwc};
 use crate::error::RunErrorKind;
 use crate::requantize::{Finish, byte};
@@ -22,7 +22,7 @@ pub struct Args {
     x_zero: u8,
     w_zero: i32,
     x: RowSlot,
-    weights: Slot,
+    weights: DenseSlot,
     finish: Finish,
     y: RowSlot,
     sweep: Sweep,
@@ -38,7 +38,7 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         x_zero: byte(params.x_zero)?,
         w_zero: params.w_zero,
         x: context.input_rows(0, DType::U8)?,
-        weights: context.input_slot(1, DType::I8)?,
+        weights: context.input_dense(1, DType::I8)?,
         finish: Finish::bind(context, &params.requantize, &params.residual)?,
         y: context.output_rows(0, DType::U8)?,
         sweep: Sweep::bind(context)?,

@@ -4,7 +4,7 @@ use coulter_kernels::gemm_i8::{Gemm, GemmKernel, select};
 use coulter_plan::ops::qfully_connected::Params;
 use coulter_plan::{DType, OpError};
 
-use crate::arena::{RowSlot, Slot};
+use crate::arena::{DenseSlot, RowSlot};
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
 use crate::requantize::{Finish, isas};
@@ -19,7 +19,7 @@ pub struct Args {
     kernel: &'static GemmKernel,
     w_zero: i32,
     x: RowSlot,
-    weights: Slot,
+    weights: DenseSlot,
     finish: Finish,
     y: RowSlot,
 }
@@ -31,7 +31,7 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         kernel: select(isas(context, x.cols, &params.residual)?),
         w_zero: params.w_zero,
         x,
-        weights: context.input_slot(1, DType::I8)?,
+        weights: context.input_dense(1, DType::I8)?,
         finish: Finish::bind(context, &params.requantize, &params.residual)?,
         y: context.output_rows(0, DType::U8)?,
     })

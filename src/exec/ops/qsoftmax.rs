@@ -5,7 +5,7 @@ use coulter_kernels::table::{self, TableKernel};
 use coulter_plan::ops::qsoftmax::Params;
 use coulter_plan::{DType, OpError};
 
-use crate::arena::{RowSlot, Slot};
+use crate::arena::{DenseSlot, RowSlot};
 use crate::bind::BindContext;
 use crate::error::RunErrorKind;
 use crate::requantize::byte;
@@ -21,7 +21,7 @@ pub struct Args {
     tables: &'static TableKernel,
     inverse_scale: f32,
     zero: u8,
-    exponentials: Slot,
+    exponentials: DenseSlot,
     x: RowSlot,
     y: RowSlot,
 }
@@ -33,7 +33,7 @@ pub(crate) fn bind(context: &BindContext<'_>) -> Result<Args, OpError> {
         tables: table::select(context.isas),
         inverse_scale: params.inverse_scale,
         zero: byte(params.zero)?,
-        exponentials: context.input_slot(1, DType::U32)?,
+        exponentials: context.input_dense(1, DType::U32)?,
         x: context.input_rows(0, DType::U8)?,
         y: context.output_rows(0, DType::U8)?,
     })

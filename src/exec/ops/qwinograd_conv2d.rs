@@ -51,9 +51,9 @@ pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorK
         shape: args.shape,
         x: memory.rows(&args.x),
         x_zero: args.x_zero,
-        w: memory.slice(&input(1)?),
+        w: memory.slice(&input(1)?.dense()),
         epilogue: args.finish.epilogue(memory),
     };
-    args.kernel.run(&conv, &mut memory.rows_mut(&args.y), memory.slice_mut(&input(6)?), context.parallel);
+    args.kernel.run(&conv, &mut memory.rows_mut(&args.y), memory.slice_mut(&input(6)?.dense()), context.parallel);
     Ok(())
 }

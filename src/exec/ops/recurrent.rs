@@ -72,15 +72,15 @@ pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorK
         batch: args.batch,
         hidden: args.hidden,
         x: memory.rows(&args.x),
-        w: memory.slice(&present(1)?),
-        r: memory.slice(&present(2)?),
-        bias: memory.slice(&present(3)?),
+        w: memory.slice(&present(1)?.dense()),
+        r: memory.slice(&present(2)?.dense()),
+        bias: memory.slice(&present(3)?.dense()),
         h0: view(4),
         c0: view(5),
         peephole: view(6),
     };
     let output = |i: usize| slot(operands.output(i)).map(|slot| memory.view_mut(&slot));
     let mut outputs = Outputs { y: output(0), h: output(1), c: output(2) };
-    args.kernel.run(&layer, memory.slice_mut(&present(7)?), &mut outputs, context.parallel);
+    args.kernel.run(&layer, memory.slice_mut(&present(7)?.dense()), &mut outputs, context.parallel);
     Ok(())
 }

@@ -51,12 +51,12 @@ pub(crate) fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorK
     let conv = Conv {
         shape: args.shape,
         x: memory.rows(&args.x),
-        w: memory.slice(&input(1).ok_or(RunErrorKind::Internal)?),
-        bias: input(2).map(|bias| memory.slice(&bias)),
+        w: memory.slice(&input(1).ok_or(RunErrorKind::Internal)?.dense()),
+        bias: input(2).map(|bias| memory.slice(&bias.dense())),
         residual: args.residual.as_ref().map(|residual| memory.rows(residual)),
         activation: args.activation,
     };
-    let scratch = memory.slice_mut(&input(4).ok_or(RunErrorKind::Internal)?);
+    let scratch = memory.slice_mut(&input(4).ok_or(RunErrorKind::Internal)?.dense());
     args.kernel.run(args.gemm, &conv, &mut memory.rows_mut(&args.y), scratch, context.parallel);
     Ok(())
 }

@@ -2,7 +2,7 @@ use core::cell::Cell;
 use std::vec::Vec;
 
 use coulter_plan::ops::copy;
-use coulter_plan::{DType, OpCode, Plan};
+use coulter_plan::{DType, OpCode, Plan, PlanError};
 
 use crate::testing::Draft;
 use crate::{AlignedBytes, BindError, Clock, Progress, Resolver, Session, SessionOptions, resolver};
@@ -65,6 +65,15 @@ fn ports_that_are_not_there_are_none() {
         assert!(session.try_input_mut(0).is_some() && session.try_input_mut(1).is_none());
         assert!(session.try_output(0).is_some() && session.try_output(1).is_none());
     }
+}
+
+#[test]
+fn a_plan_with_an_operator_that_is_not_linked_is_refused() {
+    let file = copies();
+    assert!(COPIES.parse(&file).is_ok());
+    let error = PlanError::UnknownOp { step: 0, code: OpCode::Copy as u16 };
+    assert_eq!(resolver![table].parse(&file).err(), Some(error));
+    assert!(COPIES.parse(&file[..64]).is_err());
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn overlapping_plans_do_not_survive_a_shift_by_a_row() {
     let shifted = |input: bool, step: usize, down: u64| {
         let operands = parsed.step(step).operands;
         let index = if input { operands.input_index(0) } else { operands.output_index(0) }.unwrap();
-        let table = parsed.sections.tensors.as_ptr().addr() - bytes.as_ptr().addr();
+        let table = parsed.section(crate::format::SectionKind::Tensors).as_ptr().addr() - bytes.as_ptr().addr();
         let at = table + index * crate::format::TENSOR_BYTES + 16;
         let mut plan = Aligned::new(&plan);
         let offset = crate::plan::u64_at(&plan, at) - down;

@@ -1,14 +1,14 @@
 //! Golden cases.
 
 use crate::error::PlanError;
-use crate::format::ALIGN;
+use crate::format::{ALIGN, SectionKind};
 use crate::plan::{Plan, port_bytes, u32_at};
 
 /// Bytes of the golden section's header.
 pub(crate) const GOLDEN_HEADER_BYTES: usize = ALIGN;
 
 pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
-    let golden = plan.sections.golden;
+    let golden = plan.section(SectionKind::Golden);
     if golden.is_empty() {
         return Ok(());
     }

@@ -14,11 +14,11 @@ pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
     if inputs > MAX_PORTS || outputs > MAX_PORTS {
         return Err(PlanError::Header);
     }
-    if plan.sections.ports.len() / PORT_BYTES != inputs + outputs {
+    if plan.section(SectionKind::Ports).len() / PORT_BYTES != inputs + outputs {
         return Err(PlanError::Section(SectionKind::Ports as u32));
     }
-    for (index, record) in plan.sections.ports.chunks_exact(PORT_BYTES).enumerate() {
-        check_name(&plan.sections, u32_at(record, 4))?;
+    for (index, record) in plan.section(SectionKind::Ports).chunks_exact(PORT_BYTES).enumerate() {
+        check_name(plan, u32_at(record, 4))?;
         let (start, end) = range(plan, index).ok_or(PlanError::Port(index as u32))?;
         let first = if index < inputs { 0 } else { inputs };
         let clash = (first..index).filter_map(|other| range(plan, other)).any(|(other_start, other_end)| {
@@ -34,7 +34,10 @@ pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
 
 /// The bytes of a port's tensor, which is dense and in the arena.
 fn range(plan: &Plan<'_>, index: usize) -> Option<(u64, u64)> {
-    let tensor = tensor_at(plan.sections.tensors, u32_at(plan.sections.ports, index * PORT_BYTES) as usize)?;
+    let tensor = tensor_at(
+        plan.section(SectionKind::Tensors),
+        u32_at(plan.section(SectionKind::Ports), index * PORT_BYTES) as usize,
+    )?;
     let usable = tensor.space == Space::Arena && tensor.is_dense();
     tensor.byte_range().filter(|_| usable)
 }

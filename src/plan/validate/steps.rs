@@ -2,21 +2,22 @@
 
 use super::check_name;
 use crate::error::{OpError, PlanError};
-use crate::format::{NONE, STEP_BYTES};
-use crate::ops::{self, OpCode, fallback};
+use crate::format::{NONE, STEP_BYTES, SectionKind};
+use crate::ops::{self, OpCode, Rule, fallback};
 use crate::overlap::Sliding;
 use crate::plan::{Operands, Plan, operands_of, u16_at, u32_at};
 use crate::tensor::{Space, Tensor};
 
-pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
+pub(super) fn check(plan: &Plan<'_>, rules: &dyn Fn(OpCode) -> Option<Rule>) -> Result<(), PlanError> {
     let mut first_operand = 0;
-    for (index, record) in plan.sections.steps.chunks_exact(STEP_BYTES).enumerate() {
+    for (index, record) in plan.section(SectionKind::Steps).chunks_exact(STEP_BYTES).enumerate() {
         let step = index as u32;
         let code = u16_at(record, 0);
-        let op = OpCode::from_number(code).ok_or(PlanError::UnknownOp { step, code })?;
+        let known = OpCode::from_number(code).and_then(|op| Some((op, rules(op)?)));
+        let (op, rule) = known.ok_or(PlanError::UnknownOp { step, code })?;
         let (params, operands) = places(plan, record, &mut first_operand).ok_or(PlanError::StepRecord(step))?;
-        check_name(&plan.sections, u32_at(record, 16))?;
-        op.check(params, &operands)
+        check_name(plan, u32_at(record, 16))?;
+        (rule.check)(params, &operands)
             .and_then(|()| check_fallback(plan, op, params))
             .and_then(|()| check_sharing(op, params, &operands))
             .map_err(|cause| PlanError::Step { step, op, cause })?;
@@ -33,7 +34,7 @@ fn places<'a>(plan: &Plan<'a>, record: &[u8], first_operand: &mut usize) -> Opti
         return None;
     }
     *first_operand = first.checked_add(count)?;
-    let indices = plan.sections.operands.get(first.checked_mul(4)?..first_operand.checked_mul(4)?)?;
+    let indices = plan.section(SectionKind::Operands).get(first.checked_mul(4)?..first_operand.checked_mul(4)?)?;
     let tensors = plan.tensor_count();
     let known = |index: u32| index == NONE || (index as usize) < tensors;
     if !indices.chunks_exact(4).all(|index| known(u32_at(index, 0))) {
@@ -43,8 +44,8 @@ fn places<'a>(plan: &Plan<'a>, record: &[u8], first_operand: &mut usize) -> Opti
     if !at.is_multiple_of(4) || !length.is_multiple_of(4) {
         return None;
     }
-    let params = plan.sections.params.get(at..at.checked_add(length)?)?;
-    Some((params, operands_of(&plan.sections, record)))
+    let params = plan.section(SectionKind::Params).get(at..at.checked_add(length)?)?;
+    Some((params, operands_of(plan, record)))
 }
 
 /// A fallback step's sub-model lies in its section.
@@ -54,7 +55,7 @@ fn check_fallback(plan: &Plan<'_>, op: OpCode, params: &[u8]) -> Result<(), OpEr
     }
     let fallback::Params { offset, length } = ops::read(params)?;
     let end = u64::from(offset) + u64::from(length);
-    if length > 0 && end <= plan.sections.fallback.len() as u64 { Ok(()) } else { Err(OpError::Params) }
+    if length > 0 && end <= plan.section(SectionKind::Fallback).len() as u64 { Ok(()) } else { Err(OpError::Params) }
 }
 
 /// Most operands of a step; the operators' rules on their counts are tighter.

@@ -2,7 +2,7 @@
 
 use super::check_name;
 use crate::error::PlanError;
-use crate::format::{NONE, TENSOR_BYTES};
+use crate::format::{NONE, SectionKind, TENSOR_BYTES};
 use crate::plan::{Plan, tensor_at, u32_at};
 use crate::tensor::{MAX_RANK, Space, Tensor};
 
@@ -10,14 +10,15 @@ use crate::tensor::{MAX_RANK, Space, Tensor};
 const MAX_ELEMENTS: u64 = i32::MAX as u64;
 
 pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
-    for (index, record) in plan.sections.tensors.chunks_exact(TENSOR_BYTES).enumerate() {
-        let tensor = tensor_at(plan.sections.tensors, index);
+    let tensors = plan.section(SectionKind::Tensors);
+    for (index, record) in tensors.chunks_exact(TENSOR_BYTES).enumerate() {
+        let tensor = tensor_at(tensors, index);
         let valid = reserved_is_blank(record)
             && tensor.is_some_and(|tensor| has_countable_elements(&tensor) && lies_in_its_space(plan, &tensor));
         if !valid {
             return Err(PlanError::Tensor(index as u32));
         }
-        check_name(&plan.sections, u32_at(record, 4))?;
+        check_name(plan, u32_at(record, 4))?;
     }
     Ok(())
 }
@@ -47,7 +48,7 @@ fn has_countable_elements(tensor: &Tensor) -> bool {
 fn lies_in_its_space(plan: &Plan<'_>, tensor: &Tensor) -> bool {
     let length = match tensor.space {
         Space::Arena => plan.arena_bytes(),
-        Space::Weights => plan.sections.weights.len(),
+        Space::Weights => plan.section(SectionKind::Weights).len(),
         Space::State => plan.state_bytes(),
     };
     let aligned = tensor.offset.is_multiple_of(tensor.dtype.size() as u64);
