@@ -5,6 +5,7 @@ mod cross;
 mod deb;
 mod dist;
 mod docs;
+mod firmware;
 mod fmt;
 mod inner_loops;
 mod models;
@@ -22,6 +23,8 @@ cargo xtask VERB
   fmt [--check]   rustfmt over every file under version control
   cross           no_std builds for thumbv7em, kernel and executor tests and plans on five emulated ARM processors,
                   the size of coulter-rt for every kind of machine
+  firmware        builds firmware for the boards that QEMU emulates, runs models on them and compares their outputs
+  size [--json]   what each model takes on each of these boards: RAM, flash, instructions a run
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
   inner-loops LISTING
                   writes docs/arm-inner-loops.md from an assembly listing of the kernels; that page tells how to make it
@@ -38,6 +41,9 @@ fn main() -> ExitCode {
         ["fmt"] => fmt::run(false),
         ["fmt", "--check"] => fmt::run(true),
         ["cross"] => cross::run().map(|counts| println!("{counts}")),
+        ["firmware"] => firmware::run(true).map(|counts| println!("{counts}")),
+        ["size"] => firmware::size(false),
+        ["size", "--json"] => firmware::size(true),
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
         ["inner-loops", listing] => inner_loops::run(std::path::Path::new(listing)),

@@ -1,8 +1,10 @@
 //! The models whose answers are compared across processors.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::process;
+use crate::process::{self, Result};
 
 /// A model.
 pub struct Model {
@@ -60,6 +62,15 @@ const PUBLISHED: [Model; 13] = [
     model("mlperf_kws_dscnn", "model.onnx", Floats),
 ];
 
+/// What firmware is built for: one of the project's own, and MLPerf Tiny's.
+const FOR_FIRMWARE: [(&str, Arithmetic); 5] = [
+    ("digits_cnn", Calibrated("eval.npz")),
+    ("mlperf_ad_fcae", Bytes),
+    ("mlperf_kws_dscnn", Bytes),
+    ("mlperf_ic_resnet8", Bytes),
+    ("mlperf_vww_mobilenetv1_025", Bytes),
+];
+
 /// The folder of published models beside the checkout.
 fn published() -> PathBuf {
     process::root().join("../shared/models")
@@ -76,7 +87,34 @@ pub fn present() -> Vec<(&'static Model, PathBuf)> {
     all.filter(|(model, folder)| folder.join(model.file).is_file()).collect()
 }
 
+/// Those of [`present`] that firmware is built for.
+pub fn for_firmware() -> Vec<(&'static Model, PathBuf)> {
+    let is_small = |model: &Model| FOR_FIRMWARE.contains(&(model.folder, model.arithmetic));
+    present().into_iter().filter(|(model, _)| is_small(model)).collect()
+}
+
+/// Builds `coulter`, and tells where it is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn compiler() -> Result<PathBuf> {
+    process::run("cargo build", process::cargo().args(["build", "--quiet", "--bin", "coulter"]))?;
+    Ok(process::target_dir().join("debug/coulter"))
+}
+
 impl Model {
+    /// Compiles it, from its folder, into a plan; `more` are further arguments.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn compile(&self, coulter: &Path, folder: &Path, plan: &Path, more: &[&OsStr]) -> Result<()> {
+        let mut command = Command::new(coulter);
+        command.arg("compile").arg(folder.join(self.file)).arg("-o").arg(plan).args(self.options(folder)).args(more);
+        let output = command.output().map_err(|e| format!("coulter: {e}"))?;
+        let told = || format!("coulter compile {}: {}", self.folder, String::from_utf8_lossy(&output.stderr));
+        if output.status.success() { Ok(()) } else { Err(told()) }
+    }
+
     /// The name of its plan's file.
     pub fn plan(&self) -> String {
         let kind = match self.arithmetic {
@@ -88,7 +126,7 @@ impl Model {
     }
 
     /// What `coulter compile` is told besides the file.
-    pub fn options(&self, folder: &Path) -> Vec<PathBuf> {
+    fn options(&self, folder: &Path) -> Vec<PathBuf> {
         match self.arithmetic {
             Bytes | Floats => Vec::new(),
             Tiles => vec!["--winograd-int8".into()],

@@ -81,16 +81,10 @@ fn of<'w>(wanted: &'w [(&str, String)], run: &Run<'_>) -> Option<&'w str> {
 
 /// Compiles every model that is there.
 fn compile(folder: &Path) -> Result<Vec<&'static Model>> {
-    process::run("cargo build", process::cargo().args(["build", "--quiet", "--bin", "coulter"]))?;
-    let coulter = process::target_dir().join("debug/coulter");
+    let coulter = models::compiler()?;
     let mut compiled = Vec::new();
     for (model, place) in models::present() {
-        let mut command = Command::new(&coulter);
-        command.arg("compile").arg(place.join(model.file)).arg("-o").arg(folder.join(model.plan()));
-        let output = command.args(model.options(&place)).output().map_err(|e| format!("coulter: {e}"))?;
-        if !output.status.success() {
-            return Err(format!("coulter compile {}: {}", model.folder, String::from_utf8_lossy(&output.stderr)));
-        }
+        model.compile(&coulter, &place, &folder.join(model.plan()), &[])?;
         compiled.push(model);
     }
     Ok(compiled)

@@ -16,7 +16,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("coulter-governor", &[]),
     ("coulter-update", &[]),
     ("coulter-testkit", &["coulter-plan", "coulter-kernels"]),
-    ("coulter-xtask", &[]),
+    ("coulter-xtask", &["coulter-pipeline", "coulter-plan"]),
     (
         "coulter-cli",
         &[
