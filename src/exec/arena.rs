@@ -75,16 +75,22 @@ impl Slot {
         self.dims().iter().map(|&d| d as usize).product()
     }
 
+    /// Whether the elements lie row-major without gaps.
+    pub(crate) fn is_dense(&self) -> bool {
+        let mut expected = 1i64;
+        self.dims().iter().zip(self.strides()).rev().all(|(&dim, &stride)| {
+            let fits = dim <= 1 || i64::from(stride) == expected;
+            expected = expected.saturating_mul(dim.into());
+            fits
+        })
+    }
+
     /// The same without its shape.
     ///
     /// # Panics
     /// If its elements do not lie one after another.
     pub(crate) fn dense(&self) -> DenseSlot {
-        let mut expected = 1;
-        for (&dim, &stride) in self.dims().iter().zip(self.strides()).rev() {
-            assert!(dim <= 1 || i64::from(stride) == expected, "only a dense slot is a slice");
-            expected *= i64::from(dim);
-        }
+        assert!(self.is_dense(), "only a dense slot is a slice");
         DenseSlot { space: self.space, element: self.element as u8, offset: self.offset, len: self.len() }
     }
 

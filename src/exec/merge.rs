@@ -7,7 +7,21 @@ use crate::arena::Slot;
 
 /// Slots of the same dimensions with those merged that can be, in the order in which the first lies in memory; see
 /// [`Loops::merged`].
-pub(crate) fn merged<const N: usize>(slots: [Slot; N]) -> Result<[Slot; N], OpError> {
+pub(crate) fn merged<const N: usize>(mut slots: [Slot; N]) -> Result<[Slot; N], OpError> {
+    let [first, ..] = &slots[..] else { return Ok(slots) };
+    if !slots.iter().all(|slot| slot.is_dense() && slot.dims() == first.dims()) {
+        return sorted(slots);
+    }
+    let len = u32::try_from(first.len()).map_err(|_| OpError::Shape)?;
+    for slot in &mut slots {
+        *slot = slot.reshaped(&[len], &[1]).ok_or(OpError::Shape)?;
+    }
+    Ok(slots)
+}
+
+/// The same of slots of which one has gaps or another order.
+#[inline(never)]
+fn sorted<const N: usize>(slots: [Slot; N]) -> Result<[Slot; N], OpError> {
     let mut dims = [0usize; MAX_RANK];
     let mut strides = [[0isize; MAX_RANK]; N];
     let rank = slots[0].dims().len();

@@ -29,17 +29,28 @@ macro_rules! declare {
                     context: &BindContext<'_>,
                     run: Option<&RunContext<'_>>,
                 ) -> Result<Result<(), RunErrorKind>, OpError> {
-                    let args = $module::bind(context)?;
-                    Ok(run.map_or(Ok(()), |run| $module::run(&args, run)))
+                    match bound(context) {
+                        Ok(ref args) => Ok(run.map_or(Ok(()), |run| runs(args, run))),
+                        Err(error) => Err(error),
+                    }
+                }
+                // Calls of their own: what each needs on the stack is not there while the other runs.
+                #[inline(never)]
+                fn bound(context: &BindContext<'_>) -> Result<$module::Args, OpError> {
+                    $module::bind(context)
+                }
+                #[inline(never)]
+                fn runs(args: &$module::Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
+                    $module::run(args, context)
                 }
                 #[cfg(feature = "alloc")]
                 fn bind(context: &BindContext<'_>) -> Result<BoundStep, OpError> {
-                    Ok(BoundStep { run, args: Args::$variant($module::bind(context)?) })
+                    Ok(BoundStep { run, args: Args::$variant(bound(context)?) })
                 }
                 #[cfg(feature = "alloc")]
                 fn run(args: &Args, context: &RunContext<'_>) -> Result<(), RunErrorKind> {
                     match args {
-                        Args::$variant(args) => $module::run(args, context),
+                        Args::$variant(args) => runs(args, context),
                         _ => Err(RunErrorKind::Internal),
                     }
                 }

@@ -39,6 +39,7 @@ impl Resolver {
     ///
     /// # Errors
     /// See [`Plan::parse`].
+    #[inline(never)]
     pub fn parse<'a>(&self, bytes: &'a [u8]) -> Result<Plan<'a>, PlanError> {
         Plan::parse_with(bytes, &|op| self.find(op).map(|operator| operator.rule))
     }

@@ -150,7 +150,8 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    /// Binds a step, and keeps it where there is a table.
+    /// Binds a step, and keeps it where there is a table. What it needs on the stack is gone when steps run.
+    #[inline(never)]
     fn bind_step(&mut self, index: usize, external: Option<&mut (dyn External + 'm)>) -> Result<(), BindError> {
         let step = self.plan.step(index);
         let op = step.code;

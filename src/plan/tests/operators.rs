@@ -3,6 +3,7 @@
 use super::checker;
 use super::samples::{self, Aligned, Draft, conv_params, pool_params, recurrent_params, resize_params};
 use crate::builder::TensorId;
+use crate::format::SectionKind;
 use crate::ops::*;
 use crate::requantize::{Requantize, Residual};
 use crate::{Activation, ActivationKind, DType, OpCode, OpError, Plan, PlanError};
@@ -520,6 +521,6 @@ fn every_operator_refuses_missing_and_surplus_operands() {
 
 /// Where the record of a step lies in the file.
 fn record_of(bytes: &[u8], plan: &Plan<'_>, step: usize) -> usize {
-    let steps = plan.sections.steps.as_ptr().addr() - bytes.as_ptr().addr();
+    let steps = plan.section(SectionKind::Steps).as_ptr().addr() - bytes.as_ptr().addr();
     steps + step * crate::format::STEP_BYTES
 }

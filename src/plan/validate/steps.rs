@@ -83,9 +83,21 @@ impl Span {
 /// What a step writes lies outside the weights, has one place an element, and shares no byte with its other
 /// operands, save where the operator works in place or overlaps its input by rows.
 fn check_sharing(op: OpCode, params: &[u8], operands: &Operands<'_>) -> Result<(), OpError> {
+    match operands.input_count() + operands.output_count() {
+        0..=FEW_OPERANDS => check_spans::<FEW_OPERANDS>(op, params, operands),
+        _ => check_spans::<MAX_OPERANDS>(op, params, operands),
+    }
+}
+
+/// Operands of most steps: a list for the greatest number of them would need more stack than all else on a small device.
+const FEW_OPERANDS: usize = 12;
+
+/// The same of at most `N` operands.
+#[inline(never)]
+fn check_spans<const N: usize>(op: OpCode, params: &[u8], operands: &Operands<'_>) -> Result<(), OpError> {
     let (inputs, outputs) = (operands.input_count(), operands.output_count());
     let count = inputs + outputs;
-    let mut spans = [None; MAX_OPERANDS];
+    let mut spans = [None; N];
     if count > spans.len() {
         return Err(OpError::Arity);
     }
