@@ -13,7 +13,28 @@ mod uart;
 
 use coulter_exec::Resolver;
 
+pub use cortex_m_rt::entry;
 pub use run::run;
+
+/// The whole firmware of a [`Board`]: the plan that its build script brought in, memory for it, and [`run`].
+#[macro_export]
+macro_rules! firmware {
+    ($board:expr) => {
+        #[allow(dead_code, reason = "a firmware needs few of the constants")]
+        mod model {
+            include!(concat!(env!("OUT_DIR"), "/model.rs"));
+        }
+
+        static PLAN: $crate::Aligned<[u8; model::PLAN_BYTES]> =
+            $crate::Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/model.plan")));
+
+        #[$crate::entry]
+        fn main() -> ! {
+            static mut MEMORY: $crate::Aligned<[u8; model::MEMORY_BYTES]> = $crate::Aligned([0; model::MEMORY_BYTES]);
+            $crate::run(&$board, $crate::Image { plan: &PLAN.0, memory: &mut MEMORY.0, resolver: model::RESOLVER })
+        }
+    };
+}
 
 /// Where things are on a board.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,8 @@ unsafe extern "C" {
 const PAINT: u32 = 0x5aa5_c33c;
 /// Bytes that are painted.
 const PAINTED: usize = 16 << 10;
+/// Bytes next to the stack that are not: what the painter itself may still put there.
+const OWN: usize = 64;
 
 /// A stack that was painted.
 pub struct Stack {
@@ -23,10 +25,10 @@ impl Stack {
         let top: *mut u32;
         // SAFETY: reads a register.
         unsafe { asm!("mov {}, sp", out(reg) top, options(nomem, nostack, preserves_flags)) };
-        let lowest = top.wrapping_byte_sub(PAINTED);
+        let (lowest, end) = (top.wrapping_byte_sub(PAINTED), top.wrapping_byte_sub(OWN));
         let mut at = lowest;
-        while at < top {
-            // SAFETY: below the stack of this function, which calls none, is memory that nothing uses; boards have more of it.
+        while at < end {
+            // SAFETY: below what this function uses, which calls none, is memory that nothing uses; boards have more of it.
             unsafe { at.write_volatile(PAINT) };
             at = at.wrapping_add(1);
         }

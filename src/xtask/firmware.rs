@@ -26,7 +26,11 @@ struct Board {
     tick: u64,
 }
 
-const BOARDS: [Board; 1] = [Board { name: "mps2-an386", triple: "thumbv7em-none-eabihf", tick: 40 }];
+/// Cortex-M4F and Cortex-M7.
+const BOARDS: [Board; 2] = [
+    Board { name: "mps2-an386", triple: "thumbv7em-none-eabihf", tick: 40 },
+    Board { name: "mps2-an500", triple: "thumbv7em-none-eabihf", tick: 40 },
+];
 
 /// Most seconds of an emulated run.
 const LIMIT: &str = "300";
