@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::{self, Counts, Result};
-use crate::{cross, firmware, fmt};
+use crate::{cross, fmt};
 
 /// Runs all checks and ends with the line `N passed, N failed`.
 pub fn run() -> Result<()> {
@@ -26,8 +26,6 @@ pub fn run() -> Result<()> {
     check("clippy", process::run("cargo clippy", &mut clippy()));
     check("docs", process::run("cargo doc", &mut doc()));
     check("cross", cross::run().and_then(|c| count(&mut counts, c)));
-    // One image shows that firmware links and answers right; `cargo xtask firmware` runs all.
-    check("firmware", firmware::run(false).and_then(|c| count(&mut counts, c)));
     counts.failed = counts.failed.max(failures.len() as u64);
     println!("{counts}");
     if failures.is_empty() { Ok(()) } else { Err(format!("{} checks failed", failures.len())) }
