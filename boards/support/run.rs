@@ -55,7 +55,7 @@ fn work(out: Uart, image: Image) -> Result<(), Failure> {
     out.number("stack_parse", stack.used());
 
     let stack = Stack::paint();
-    let options = SessionOptions { isas: isas(), ..SessionOptions::new(image.resolver) };
+    let options = SessionOptions { isas: IsaSet::BUILT_FOR, ..SessionOptions::new(image.resolver) };
     let mut session = Session::bind(plan, image.memory, options).map_err(|_| Failure::Bind)?;
     out.number("stack_bind", stack.used());
 
@@ -69,11 +69,6 @@ fn work(out: Uart, image: Image) -> Result<(), Failure> {
     samples(out, &mut session)?;
     out.number("stack_run", stack.used());
     Ok(())
-}
-
-/// The instruction sets that this firmware was built for.
-fn isas() -> IsaSet {
-    IsaSet::GENERIC
 }
 
 fn samples(out: Uart, session: &mut Session<'_>) -> Result<(), Failure> {
