@@ -38,6 +38,7 @@ impl Source {
             forbid_winograd: flags.no_winograd,
             winograd_int8: flags.winograd_int8,
             f16_weights: flags.f16_weights,
+            small_arena: flags.small_arena,
             metadata: description.to_metadata(),
             ..CompileOptions::default()
         };
@@ -61,7 +62,8 @@ impl Source {
             hash.update(format!("{name}={value};"));
         }
         let options = &self.options;
-        let chosen = [options.forbid_fallback, options.forbid_winograd, options.winograd_int8, options.f16_weights];
+        let CompileOptions { forbid_fallback, forbid_winograd, winograd_int8, f16_weights, small_arena, .. } = *options;
+        let chosen = [forbid_fallback, forbid_winograd, winograd_int8, f16_weights, small_arena];
         hash.update(chosen.map(u8::from));
         hash.update(serde_json::Value::Object(self.options.metadata.clone()).to_string());
         hash.update(env!("CARGO_PKG_VERSION"));

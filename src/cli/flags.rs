@@ -74,6 +74,10 @@ pub struct CompileFlags {
     /// 1/2048 of itself. Slower where a cache holds them all, for plans that must be small or are read from memory
     #[arg(long)]
     pub f16_weights: bool,
+    /// Make the arena as small as it can be: outputs are written over inputs row by row, and nothing is computed in
+    /// transformed tiles. The same answers; convolutions that overlap take somewhat longer
+    #[arg(long)]
+    pub small_arena: bool,
     /// How inputs are made and outputs are read.
     #[command(flatten)]
     pub pipeline: PipelineFlags,

@@ -51,6 +51,9 @@ pub struct CompileOptions {
     /// Whether f32 products of few rows keep their weights in 16-bit floats: half the bytes to store and to read, each
     /// weight off by up to 1/2048 of itself; slower where a cache holds them all.
     pub f16_weights: bool,
+    /// Whether outputs may overlap inputs, row by row, where that makes the arena smaller, and nothing is computed in tiles,
+    /// which take arena: for memory of kilobytes. The same answers; overlapping steps are computed a row at a time.
+    pub small_arena: bool,
     /// JSON object merged into the plan's metadata (pipeline, labels, model card); see the pipeline crate.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Golden cases to store, each the bytes of every graph input; when empty, one seeded case is made.
@@ -122,7 +125,7 @@ pub(crate) fn assemble(
     let mut program = lower::lower(graph, Choices::new(options)).map_err(CompileError::Problems)?;
     progress("plan memory", 0.0);
     memory::merge(&mut program);
-    let layout = memory::layout(&program);
+    let layout = memory::layout(&program, options.small_arena);
     let origins = emit::origins(graph);
     let emission = emit::Emission { graph, program: &program, layout: &layout, origins: &origins };
     let mut report = report::describe(&program, &layout, &options.dims);

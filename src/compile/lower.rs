@@ -57,8 +57,9 @@ impl Choices {
 
     /// What the options allow.
     pub(crate) fn new(options: &CompileOptions) -> Self {
-        let winograd_f32 = !options.forbid_winograd;
-        Self { winograd_f32, winograd_int8: options.winograd_int8, f16_weights: options.f16_weights }
+        let winograd_f32 = !options.forbid_winograd && !options.small_arena;
+        let winograd_int8 = options.winograd_int8 && !options.small_arena;
+        Self { winograd_f32, winograd_int8, f16_weights: options.f16_weights }
     }
 }
 

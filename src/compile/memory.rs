@@ -1,6 +1,7 @@
 //! Gives every buffer its place in the arena.
 
 mod in_place;
+mod overlap;
 mod pack;
 
 use coulter_plan::format::ALIGN;
@@ -8,6 +9,7 @@ use coulter_plan::format::ALIGN;
 use crate::lower::{BufferId, Program, Step};
 
 pub(crate) use in_place::merge;
+pub(crate) use overlap::Pair;
 
 /// When a buffer is in use: from one step to another, both included. Step −1 stands for what comes before the
 /// first, and the number of steps for what comes after the last.
@@ -41,24 +43,53 @@ pub(crate) struct Layout {
     /// Offset of each buffer; 0 for those that no step uses.
     pub(crate) offsets: Vec<u64>,
     pub(crate) arena_bytes: u64,
-    /// The largest set of buffers alive at once.
+    /// The least that the buffers alive at one step take together, where that is most.
     pub(crate) lower_bound: u64,
-    /// Bytes alive during each step.
+    /// Bytes in use during each step.
     pub(crate) live: Vec<u64>,
 }
 
-/// Lays the arena out.
-pub(crate) fn layout(program: &Program) -> Layout {
+/// Lays the arena out; a small one lets outputs overlap inputs that nothing reads afterwards.
+pub(crate) fn layout(program: &Program, small: bool) -> Layout {
     let blocks = blocks(program);
     let used: Vec<usize> = (0..blocks.len()).filter(|&i| blocks[i].is_some_and(|block| block.bytes > 0)).collect();
     let to_place: Vec<Block> = used.iter().filter_map(|&i| blocks[i]).collect();
-    let (places, arena_bytes) = pack::place(&to_place);
+    let pairs = if small { pairs(program, &used) } else { Vec::new() };
+    let (places, arena_bytes) = if small { pack::place_overlapping(&to_place, &pairs) } else { pack::place(&to_place) };
     let mut offsets = vec![0; blocks.len()];
     used.iter().zip(&places).for_each(|(&i, &place)| offsets[i] = place);
-    let alive = |step: i64| to_place.iter().filter(|block| block.lives_at(step)).map(|block| block.bytes).sum();
     let steps = program.steps.len() as i64;
-    let lower_bound = (-1..=steps).map(alive).max().unwrap_or(0);
-    Layout { offsets, arena_bytes, lower_bound, live: (0..steps).map(alive).collect() }
+    let lower_bound = (-1..=steps).map(|step| least(&to_place, &pairs, step)).max().unwrap_or(0);
+    Layout { offsets, arena_bytes, lower_bound, live: (0..steps).map(|step| live(&to_place, &places, step)).collect() }
+}
+
+/// Pairs that may overlap, by their places in `used`.
+pub(crate) fn pairs(program: &Program, used: &[usize]) -> Vec<Pair> {
+    let place = |buffer: usize| used.binary_search(&buffer).ok();
+    let known = |pair: Pair| Some(Pair { x: place(pair.x)?, y: place(pair.y)?, ..pair });
+    overlap::pairs(program).into_iter().filter_map(known).collect()
+}
+
+/// The least bytes that the blocks alive at a step can take.
+fn least(blocks: &[Block], pairs: &[Pair], step: i64) -> u64 {
+    let alive: u64 = blocks.iter().filter(|block| block.lives_at(step)).map(|block| block.bytes).sum();
+    let here = pairs.iter().filter(|pair| blocks[pair.x].lives_at(step) && blocks[pair.y].lives_at(step));
+    let shared = here.map(|pair| blocks[pair.x].bytes + blocks[pair.y].bytes - pair.span(blocks));
+    alive - shared.sum::<u64>()
+}
+
+/// The bytes that the blocks alive at a step take.
+fn live(blocks: &[Block], places: &[u64], step: i64) -> u64 {
+    let alive = blocks.iter().zip(places).filter(|(block, _)| block.lives_at(step));
+    let mut ranges: Vec<(u64, u64)> = alive.map(|(block, &at)| (at, at + block.bytes)).collect();
+    ranges.sort_unstable();
+    let mut end = 0;
+    let bytes = |(from, to): (u64, u64)| {
+        let new = to.saturating_sub(from.max(end));
+        end = end.max(to);
+        new
+    };
+    ranges.into_iter().map(bytes).sum()
 }
 
 /// Each buffer with its life; `None` for those that nothing uses.

@@ -22,7 +22,7 @@ pub struct Report {
     pub fused: Vec<FusedEntry>,
     /// Bytes of arena.
     pub arena_bytes: u64,
-    /// The largest set of tensors alive at once: no arena can be smaller.
+    /// The least that the tensors alive at one step take together, where that is most: no arena can be smaller.
     pub arena_lower_bound_bytes: u64,
     /// Bytes of the plan file.
     pub plan_bytes: u64,
@@ -80,7 +80,7 @@ pub struct StepEntry {
     pub onnx_nodes: Vec<String>,
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Bytes of arena alive during the step.
+    /// Bytes of arena in use during the step.
     pub arena_bytes: u64,
     /// Kernel family, as far as it is known before binding.
     pub kernel: String,

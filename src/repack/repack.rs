@@ -136,7 +136,9 @@ fn filter(step: &Step<'_>, form: Form) -> Option<Filter> {
         (Form::Tiles, OpCode::QConv2d) => {
             let params: qconv2d::Params = ops::read(step.params).ok()?;
             let qconv2d::Params { kernel, stride, dilation, groups, w_zero, .. } = params;
-            let is_plain = (kernel, stride, dilation, groups) == ([3, 3], [1, 1], [1, 1], 1);
+            // Tiles read all rows before they write any.
+            let overlaps = !x.is_disjoint_from(&y);
+            let is_plain = !overlaps && (kernel, stride, dilation, groups) == ([3, 3], [1, 1], [1, 1], 1);
             let sizes = Sizes { batch, lines, columns, channels, outputs };
             (is_plain && sizes.are_whole() && sizes.pays(&INT8)).then_some(Filter { channels, outputs, zero: w_zero })
         }

@@ -161,3 +161,16 @@ fn weights_that_are_none_of_tiles_stay() {
     let damaged = AlignedBytes::copy_of(&damaged);
     assert!(repack(&Plan::parse(&damaged).expect("a sound plan"), Form::Direct).is_none());
 }
+
+#[test]
+fn steps_whose_output_overlaps_the_input_stay() {
+    let direct = draft();
+    let mut builder = PlanBuilder::of(&Plan::parse(&direct).expect("a sound plan"));
+    // The second image begins half an image below the third, which is written backwards: both first steps share weights.
+    let (dims, offset) = (&[1, SIZE, SIZE, CHANNELS], BYTES * 3 / 2);
+    let image = NewTensor { name: "", dtype: DType::U8, space: Space::Arena, offset, dims, strides: None };
+    builder.set_tensor(TensorId(1), &image);
+    let overlapping = AlignedBytes::copy_of(&builder.finish(|_| [0; 32]));
+    let repacked = repack(&Plan::parse(&overlapping).expect("a sound plan"), Form::Tiles).expect("one is left");
+    assert_eq!(repacked.steps, [2]);
+}

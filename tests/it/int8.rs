@@ -96,3 +96,27 @@ fn tiles_give_the_bytes_of_direct_convolutions() {
         }
     }
 }
+
+#[test]
+fn small_arenas_give_the_same_bytes() {
+    /// Least bytes of arena known to do for some of the models.
+    const MOST: [(&str, usize); 4] =
+        [("kws_dscnn", 9216), ("vww_mobilenetv1", 38_912), ("ic_resnet8", 32_768), ("ad_fcae", 768)];
+    for file in shared("model_int8_qdq.onnx") {
+        let [small, plain] = [true, false].map(|small_arena| {
+            let options = CompileOptions { small_arena, ..CompileOptions::default() };
+            let compiled = engine::compile(&file, &options).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            engine::aligned(&compiled.plan)
+        });
+        let [small, plain] = [&small, &plain].map(|bytes| Plan::parse(bytes).expect("the compiler's plans are valid"));
+        let name = file.to_string_lossy();
+        assert!(small.arena_bytes() <= plain.arena_bytes(), "{name}");
+        let most = MOST.iter().find(|(part, _)| name.contains(part));
+        assert!(most.is_none_or(|(_, most)| small.arena_bytes() <= *most), "{name}: {} bytes", small.arena_bytes());
+        if most.is_some() {
+            assert_same_bits(&format!("{name} in a small arena"), small.bytes());
+        }
+        let same = outputs(&small, IsaSet::detect(), 2) == outputs(&plain, IsaSet::detect(), 1);
+        assert!(same, "{name}: other bytes in a small arena");
+    }
+}

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use coulter_plan::OpCode;
 use coulter_plan::builder::{PlanBuilder, TensorId as RecordId};
 use coulter_plan::ops;
+use coulter_plan::overlap::Sliding;
+use coulter_plan::words::Field;
 
 use super::window::{Base, BufferId, ConstantId, Window};
 use crate::graph::{Fallback, TensorId};
@@ -109,6 +111,14 @@ macro_rules! declare {
             /// The operator that they belong to.
             pub(crate) fn code(&self) -> OpCode {
                 match self { $(StepParams::$variant(_) => OpCode::$variant,)* }
+            }
+
+            /// How it slides over the rows of its first input, if it does.
+            pub(crate) fn sliding(&self) -> Option<Sliding> {
+                let mut words = Vec::new();
+                let mut write = |word: u32| words.extend(word.to_le_bytes());
+                match self { $(StepParams::$variant(params) => params.write(&mut write),)* }
+                Sliding::of(self.code(), &words)
             }
 
             /// Adds the step to a plan.

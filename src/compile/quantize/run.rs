@@ -39,7 +39,7 @@ impl Runnable {
         // What is measured on samples shall not depend on what is fast for f32.
         let mut program = lower::lower(graph, lower::Choices::NONE).map_err(CompileError::Problems)?;
         memory::merge(&mut program);
-        let layout = memory::layout(&program);
+        let layout = memory::layout(&program, false);
         let origins = vec![None; graph.tensors.len()];
         let emission = Emission { graph, program: &program, layout: &layout, origins: &origins };
         let plan = emission.write(&Golden::default(), |_| String::new());

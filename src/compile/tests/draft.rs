@@ -101,7 +101,11 @@ impl Draft {
 }
 
 pub(crate) fn compile(graph: &Graph) -> Compiled {
-    crate::assemble(graph, [0; 32], &CompileOptions::default(), None, &mut |_, _| ()).expect("the graph compiles")
+    compile_with(graph, &CompileOptions::default())
+}
+
+pub(crate) fn compile_with(graph: &Graph, options: &CompileOptions) -> Compiled {
+    crate::assemble(graph, [0; 32], options, None, &mut |_, _| ()).expect("the graph compiles")
 }
 
 /// Runs a plan on the generic kernels.

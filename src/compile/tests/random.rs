@@ -4,6 +4,7 @@ use coulter_plan::ops::*;
 use coulter_plan::{Activation, ActivationKind, Plan};
 
 use super::draft::{self, Draft};
+use crate::CompileOptions;
 use crate::graph::{Op, TensorId};
 use crate::lower;
 use crate::memory;
@@ -255,19 +256,46 @@ fn the_same_graph_gives_the_same_bytes() {
 
 #[test]
 fn buffers_alive_together_lie_apart() {
-    for seed in 0..200 {
+    for (seed, small) in (0..200).flat_map(|seed| [(seed, false), (seed, true)]) {
         let mut program = lower::lower(&graph(seed).graph, lower::Choices::ALL).expect("the graph lowers");
         memory::merge(&mut program);
-        let (layout, blocks) = (memory::layout(&program), memory::blocks(&program));
-        let placed = || blocks.iter().zip(&layout.offsets).filter_map(|(block, &at)| block.map(|block| (block, at)));
-        for (i, (a, a_at)) in placed().enumerate() {
+        let (layout, blocks) = (memory::layout(&program, small), memory::blocks(&program));
+        let all: Vec<usize> = (0..blocks.len()).collect();
+        let pairs = if small { memory::pairs(&program, &all) } else { Vec::new() };
+        let slides = |(x, x_at): (usize, u64), (y, y_at): (usize, u64)| {
+            let pair = pairs.iter().find(|pair| (pair.x, pair.y) == (x, y));
+            pair.is_some_and(|pair| x_at >= y_at + pair.forward || y_at >= x_at + pair.backward)
+        };
+        let placed = || all.iter().filter_map(|&i| Some((i, blocks[i]?, layout.offsets[i])));
+        for (count, (i, a, a_at)) in placed().enumerate() {
             assert!(a_at + a.bytes <= layout.arena_bytes && a_at % 64 == 0);
-            for (b, b_at) in placed().skip(i + 1).filter(|(b, _)| a.meets(b)) {
-                assert!(a_at + a.bytes <= b_at || b_at + b.bytes <= a_at, "graph {seed}");
+            for (k, b, b_at) in placed().skip(count + 1).filter(|(_, b, _)| a.meets(b)) {
+                let lie_apart = a_at + a.bytes <= b_at || b_at + b.bytes <= a_at;
+                assert!(lie_apart || slides((i, a_at), (k, b_at)) || slides((k, b_at), (i, a_at)), "graph {seed}");
             }
         }
         assert!(layout.arena_bytes >= layout.lower_bound, "graph {seed}");
     }
+}
+
+#[test]
+fn small_arenas_hold_the_same_outputs() {
+    let mut smaller = 0;
+    for seed in 0..200 {
+        let mut draft = graph(seed);
+        let inputs = draft.arrays();
+        let [plain, small] = [false, true].map(|small_arena| {
+            draft::compile_with(&draft.graph, &CompileOptions { small_arena, ..CompileOptions::default() })
+        });
+        assert!(small.report.arena_bytes <= plain.report.arena_bytes, "graph {seed}");
+        assert!(small.report.arena_bytes >= small.report.arena_lower_bound_bytes, "graph {seed}");
+        let most = small.report.steps.iter().map(|step| step.arena_bytes).max();
+        assert!(most <= Some(small.report.arena_bytes), "graph {seed}");
+        smaller += usize::from(small.report.arena_bytes < plain.report.arena_bytes);
+        let [plain, small] = [plain, small].map(|compiled| draft::run(&compiled.plan, &inputs));
+        assert!(plain.iter().zip(&small).all(|(a, b)| a.to_bytes() == b.to_bytes()), "graph {seed}");
+    }
+    assert!(smaller > 0, "{smaller} arenas are smaller");
 }
 
 #[test]
