@@ -1,5 +1,6 @@
 //! Whether tensors share memory.
 
+use crate::dtype::DType;
 use crate::tensor::{MAX_RANK, Tensor};
 
 impl Tensor {
@@ -14,13 +15,14 @@ impl Tensor {
     }
 
     /// Whether the two address the same elements in the same order: what an operator that works in place asks
-    /// of its output and its input.
+    /// of its output and its input. Bytes may be signed in one and unsigned in the other.
     pub fn coincides_with(&self, other: &Tensor) -> bool {
         let same_strides = || {
             let pairs = self.strides.iter().zip(other.strides.iter());
             self.dims.iter().zip(pairs).all(|(&dim, (a, b))| dim == 1 || a == b)
         };
-        self.dtype == other.dtype
+        let are_bytes = || [self.dtype, other.dtype].iter().all(|dtype| matches!(dtype, DType::I8 | DType::U8));
+        (self.dtype == other.dtype || are_bytes())
             && self.space == other.space
             && self.offset == other.offset
             && self.dims == other.dims

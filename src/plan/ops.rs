@@ -70,7 +70,7 @@ macro_rules! declare {
                 match self { $(OpCode::$variant => stringify!($module),)* }
             }
 
-            /// Inputs that output 0 may coincide with: same type, space, offset, dims and strides.
+            /// Inputs that output 0 may coincide with: same type (i8 and u8 count as one), space, offset, dims and strides.
             /// Else a step's outputs share no byte with its inputs, but by rows: see [`crate::overlap`].
             pub const fn in_place(self) -> &'static [usize] {
                 match self { $(OpCode::$variant => $module::IN_PLACE,)* }

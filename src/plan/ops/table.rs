@@ -3,7 +3,7 @@
 //!
 //! Inputs: `x`, u8 or i8 (an i8 counts as the byte that it is), strides of any kind; `table`, u8, dense, in the weights
 //! section: `[256]`, or `[C, 256]` with one for each index of x's last dimension C. Output: `y`, u8 or i8, of x's
-//! dimensions, neighbours along the last one side by side; where the types are the same it may be x.
+//! dimensions, neighbours along the last one side by side; it may be x.
 use crate::rules;
 use crate::tensor::Space;
 use crate::{DType, OpError, Operands, params};
