@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::{self, Counts, Result};
-use crate::{cross, fmt};
+use crate::{cross, firmware, fmt};
 
 /// Runs all checks and ends with the line `N passed, N failed`.
 pub fn run() -> Result<()> {
@@ -26,6 +26,7 @@ pub fn run() -> Result<()> {
     check("clippy", process::run("cargo clippy", &mut clippy()));
     check("docs", process::run("cargo doc", &mut doc()));
     check("cross", cross::run().and_then(|c| count(&mut counts, c)));
+    check("firmware", firmware::run().and_then(|c| count(&mut counts, c)));
     counts.failed = counts.failed.max(failures.len() as u64);
     println!("{counts}");
     if failures.is_empty() { Ok(()) } else { Err(format!("{} checks failed", failures.len())) }

@@ -5,6 +5,7 @@
 //! those of `coulter run`, byte by byte.
 
 mod image;
+mod kept;
 mod samples;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::process::Command;
 
 use serde_json::json;
 
+use self::kept::Kept;
 use crate::cross;
 use crate::models::{self, Model};
 use crate::process::{self, Counts, Result};
@@ -49,18 +51,23 @@ struct Figures {
     plan_bytes: u64,
     /// Of the longest run of a sample.
     instructions: u64,
+    /// Samples whose outputs were compared, beside the golden ones.
+    samples: usize,
 }
 
-/// Builds and runs every model on every board, or the first alone; ends with the line `N passed, N failed`.
+/// Builds and runs every model on every board; ends with the line `N passed, N failed`.
 ///
 /// # Errors
 /// What could not be built.
-pub fn run(all: bool) -> Result<Counts> {
-    let coulter = models::compiler()?;
+pub fn run() -> Result<Counts> {
+    let (coulter, kept) = (models::compiler()?, Kept::read()?);
     let mut counts = Counts::default();
-    for (board, model, folder) in pairs(all) {
-        match measure(&coulter, board, model, &folder) {
-            Ok(_) => counts.passed += 1,
+    for (board, model, folder) in pairs() {
+        match measure(&coulter, board, model, &folder).and_then(|figures| kept.check(&figures).map(|()| figures)) {
+            Ok(figures) => {
+                println!("{}", figures.line());
+                counts.passed += 1;
+            }
             Err(why) => {
                 println!("FAILED: {} on {}: {why}", model.folder, board.name);
                 counts.failed += 1;
@@ -70,28 +77,47 @@ pub fn run(all: bool) -> Result<Counts> {
     Ok(counts)
 }
 
+/// How the figures are shown, and whether they are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// A line a board and model.
+    Lines,
+    /// One JSON array.
+    Json,
+    /// As lines, and kept in the repository.
+    Kept,
+}
+
 /// Prints what every model needs on every board.
 ///
 /// # Errors
 /// What could not be built, or answers otherwise than here.
-pub fn size(as_json: bool) -> Result<()> {
+pub fn size(show: Show) -> Result<()> {
     let coulter = models::compiler()?;
-    let figures = pairs(true).into_iter().map(|(board, model, folder)| measure(&coulter, board, model, &folder));
-    let figures = figures.collect::<Result<Vec<_>>>()?;
-    if as_json {
-        let all: Vec<_> = figures.iter().map(Figures::json).collect();
-        println!("{:#}", serde_json::Value::from(all));
-    } else {
-        figures.iter().for_each(|f| println!("{}", f.line()));
+    let mut all = Vec::new();
+    for (board, model, folder) in pairs() {
+        let figures = measure(&coulter, board, model, &folder)?;
+        if show != Show::Json {
+            println!("{}", figures.line());
+        }
+        all.push(figures);
+    }
+    match show {
+        Show::Lines => {}
+        Show::Json => println!("{:#}", serde_json::Value::from(all.iter().map(Figures::json).collect::<Vec<_>>())),
+        Show::Kept => Kept::write(&all)?,
     }
     Ok(())
 }
 
-fn pairs(all: bool) -> Vec<(&'static Board, &'static Model, PathBuf)> {
+/// The compiler's version.
+fn version() -> Result<String> {
+    Ok(Toolchain::of(BOARDS[0].triple)?.version())
+}
+
+fn pairs() -> Vec<(&'static Board, &'static Model, PathBuf)> {
     let models = models::for_firmware();
-    let pairs =
-        BOARDS.iter().flat_map(|board| models.iter().map(move |(model, folder)| (board, *model, folder.clone())));
-    pairs.take(if all { usize::MAX } else { 1 }).collect()
+    BOARDS.iter().flat_map(|board| models.iter().map(move |(model, folder)| (board, *model, folder.clone()))).collect()
 }
 
 /// Builds a firmware, runs it and compares its answers.
@@ -100,7 +126,7 @@ fn measure(coulter: &Path, board: &'static Board, model: &'static Model, source:
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let plan = folder.join("model.plan");
     let constants = folder.join("model.rs");
-    model.compile(coulter, source, &plan, &["--no-winograd".as_ref(), "--emit-rust".as_ref(), constants.as_ref()])?;
+    model.compile(coulter, source, &plan, &["--small-arena".as_ref(), "--emit-rust".as_ref(), constants.as_ref()])?;
     let samples = samples::write(coulter, model, source, &folder)?;
     let program = build(board, &plan)?;
     let told = Told::read(&emulate(board, &program, &folder)?)?;
@@ -123,8 +149,8 @@ fn measure(coulter: &Path, board: &'static Board, model: &'static Model, source:
         code_bytes: image.flash.saturating_sub(plan_bytes),
         plan_bytes,
         instructions: told.ticks * board.tick,
+        samples: samples.count,
     };
-    println!("{}; {} golden cases, {} samples", figures.line(), told.golden, samples.count);
     Ok(figures)
 }
 
@@ -210,9 +236,10 @@ fn bytes(digits: &str) -> Option<Vec<u8>> {
 impl Figures {
     fn line(&self) -> String {
         format!(
-            "{} on {}: RAM {} B (arena {}, state {}, static {}, stack {}), code {} B, plan {} B, {} instructions",
+            "{} on {}: {} samples equal; RAM {} B (arena {}, state {}, static {}, stack {}), code {} B, plan {} B, {} instructions",
             self.model,
             self.board,
+            self.samples,
             self.arena_bytes + self.state_bytes + self.static_bytes + self.stack_bytes,
             self.arena_bytes,
             self.state_bytes,

@@ -16,15 +16,19 @@ mod target;
 
 use std::process::ExitCode;
 
+use crate::firmware::Show;
+
 const USAGE: &str = "\
 cargo xtask VERB
 
-  ci              what every change must pass: formatting, clippy, docs, tests, cross
+  ci              what every change must pass: formatting, clippy, docs, tests, cross, firmware
   fmt [--check]   rustfmt over every file under version control
   cross           no_std builds for thumbv7em, kernel and executor tests and plans on five emulated ARM processors,
                   the size of coulter-rt for every kind of machine
-  firmware        builds firmware for the boards that QEMU emulates, runs models on them and compares their outputs
-  size [--json]   what each model takes on each of these boards: RAM, flash, instructions a run
+  firmware        builds firmware for the boards that QEMU emulates, runs models on them, and compares their outputs, and
+                  what they take with what is kept
+  size [--json | --keep]
+                  what each model takes on each of these boards: RAM, flash, instructions a run; kept in boards/sizes.json
   docs [--check]  writes docs/onnx-support.md from a run of the ONNX node cases
   inner-loops LISTING
                   writes docs/arm-inner-loops.md from an assembly listing of the kernels; that page tells how to make it
@@ -41,9 +45,10 @@ fn main() -> ExitCode {
         ["fmt"] => fmt::run(false),
         ["fmt", "--check"] => fmt::run(true),
         ["cross"] => cross::run().map(|counts| println!("{counts}")),
-        ["firmware"] => firmware::run(true).map(|counts| println!("{counts}")),
-        ["size"] => firmware::size(false),
-        ["size", "--json"] => firmware::size(true),
+        ["firmware"] => firmware::run().map(|counts| println!("{counts}")),
+        ["size"] => firmware::size(Show::Lines),
+        ["size", "--json"] => firmware::size(Show::Json),
+        ["size", "--keep"] => firmware::size(Show::Kept),
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
         ["inner-loops", listing] => inner_loops::run(std::path::Path::new(listing)),
