@@ -28,7 +28,7 @@ pub(super) trait Dot {
 pub(super) unsafe fn run<D: Dot, const M: usize, const H: usize>(t: &Tile<'_>, w: *const i8, column: usize) {
     // SAFETY: as the caller promises.
     unsafe {
-        let mut sums = begin::<M, H>(t, column, 0);
+        let mut sums = begin::<M, H>(t, column, [0, PANEL]);
         let flip = vdupq_n_u8(D::FLIP);
         let mut w = w;
         for s in 0..t.count {
@@ -60,7 +60,7 @@ pub(super) unsafe fn run<D: Dot, const M: usize, const H: usize>(t: &Tile<'_>, w
                 k += QUAD;
             }
         }
-        end::<M, H>(t, column, 0, &sums);
+        end::<M, H>(t, column, [0, PANEL], &sums);
     }
 }
 
@@ -89,7 +89,8 @@ unsafe fn add<D: Dot, const M: usize, const H: usize, const LANE: usize>(
     }
 }
 
-/// What sums begin with: those of what was worked off before, the first of which are another panel's, or bias and offset.
+/// What sums begin with: those of what was worked off before, the first of which are another panel's, from one row to the
+/// next of which there are so many; or bias and offset.
 ///
 /// # Safety
 /// As [`super::tile::TileFn`].
@@ -97,14 +98,14 @@ unsafe fn add<D: Dot, const M: usize, const H: usize, const LANE: usize>(
 pub(super) unsafe fn begin<const M: usize, const H: usize>(
     t: &Tile<'_>,
     column: usize,
-    others: usize,
+    [others, pitch]: [usize; 2],
 ) -> [[int32x4_t; H]; M] {
     // SAFETY: `before` holds the tile's sums, there is a bias for its panel and an offset for its rows, where not null.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); H]; M];
         let is_first = t.before.is_null();
         let (from, pitch) =
-            if is_first { (t.store.bias.wrapping_add(column), 0) } else { (t.before.wrapping_add(others), PANEL) };
+            if is_first { (t.store.bias.wrapping_add(column), 0) } else { (t.before.wrapping_add(others), pitch) };
         unrolled!(i < M => {
             unrolled!(j < H, of 4 => {
                 sums[i][j] = vld1q_s32(from.wrapping_add(i * pitch + j * LANES));
@@ -122,7 +123,7 @@ pub(super) unsafe fn begin<const M: usize, const H: usize>(
     }
 }
 
-/// Leaves sums for more stretches to come, behind those of other panels, or stores them.
+/// Leaves sums for more stretches to come, behind those of other panels, so many from one row to the next; or stores them.
 ///
 /// # Safety
 /// As [`super::tile::TileFn`].
@@ -130,7 +131,7 @@ pub(super) unsafe fn begin<const M: usize, const H: usize>(
 pub(super) unsafe fn end<const M: usize, const H: usize>(
     t: &Tile<'_>,
     column: usize,
-    others: usize,
+    [others, pitch]: [usize; 2],
     sums: &[[int32x4_t; H]; M],
 ) {
     const { assert!(M * PANEL <= MAX_SUMS) };
@@ -139,7 +140,7 @@ pub(super) unsafe fn end<const M: usize, const H: usize>(
         if t.after.is_null() {
             return finish::<M, H>(&t.store, column, sums);
         }
-        spill(sums, t.after.add(others));
+        spill(sums, t.after.add(others), pitch);
     }
 }
 
@@ -178,7 +179,7 @@ unsafe fn finish<const M: usize, const H: usize>(s: &Store<'_>, column: usize, s
             };
         }
         let mut room = MaybeUninit::<[[i32; PANEL]; M]>::uninit();
-        spill(sums, room.as_mut_ptr().cast());
+        spill(sums, room.as_mut_ptr().cast(), PANEL);
         let room = room.as_ptr().cast();
         match s.how.residual.inner {
             None => store_added::<false>(s, column, room, M),
@@ -187,13 +188,13 @@ unsafe fn finish<const M: usize, const H: usize>(s: &Store<'_>, column: usize, s
     }
 }
 
-/// Writes the sums of one row after another.
+/// Writes the sums of one row after another, so many apart.
 #[inline(always)]
-unsafe fn spill<const M: usize, const H: usize>(sums: &[[int32x4_t; H]; M], to: *mut i32) {
+unsafe fn spill<const M: usize, const H: usize>(sums: &[[int32x4_t; H]; M], to: *mut i32, pitch: usize) {
     unrolled!(i < M => {
         unrolled!(j < H, of 4 => {
             // SAFETY: the caller's memory holds a panel for each row.
-            unsafe { vst1q_s32(to.add(i * PANEL + j * LANES), sums[i][j]) };
+            unsafe { vst1q_s32(to.add(i * pitch + j * LANES), sums[i][j]) };
         });
     });
 }

@@ -131,17 +131,17 @@ unsafe fn run<const M: usize>(t: &Tile<'_>, w: *const i8, column: usize, panels:
     for panel in 0..panels {
         let (w, column) = (w.wrapping_add(panel * t.panel), column + panel * PANEL);
         // SAFETY: as the caller promises of each panel.
-        unsafe { run_panel::<M>(t, w, column, panel * M * PANEL) };
+        unsafe { run_panel::<M>(t, w, column, [panel * PANEL, panels * PANEL]) };
     }
 }
 
-/// The same of one panel, before which there are so many sums of others.
+/// The same of one panel, before whose sums in a row there are so many of others, and from one row to the next so many.
 #[inline(always)]
-unsafe fn run_panel<const M: usize>(t: &Tile<'_>, w: *const i8, column: usize, others: usize) {
+unsafe fn run_panel<const M: usize>(t: &Tile<'_>, w: *const i8, column: usize, place: [usize; 2]) {
     // SAFETY: as the caller promises.
     unsafe {
         // Each sum begins as the first of its two neighbours.
-        let mut all = a64::begin::<M, VECTORS>(t, column, others);
+        let mut all = a64::begin::<M, VECTORS>(t, column, place);
         let mut sums = [[vdupq_n_s32(0); 2 * VECTORS]; M];
         unrolled!(i < M => {
             unrolled!(j < VECTORS, of 4 => {
@@ -173,7 +173,7 @@ unsafe fn run_panel<const M: usize>(t: &Tile<'_>, w: *const i8, column: usize, o
                 all[i][j] = add_neighbours(sums[i][2 * j], sums[i][2 * j + 1]);
             });
         });
-        a64::end::<M, VECTORS>(t, column, others, &all);
+        a64::end::<M, VECTORS>(t, column, place, &all);
     }
 }
 

@@ -179,7 +179,7 @@ unsafe fn run<const M: usize, const P: usize, const H: usize>(t: &Tile<'_>, w: *
                 }
             }
         }
-        let mut all = a64::begin::<M, H>(t, column, 0);
+        let mut all = a64::begin::<M, H>(t, column, [0, PANEL]);
         unrolled!(i < M => {
             unrolled!(j < H, of 4 => {
                 let [a, b] = sums[i / 2][j].map(|sums| vreinterpretq_s64_s32(sums));
@@ -187,7 +187,7 @@ unsafe fn run<const M: usize, const P: usize, const H: usize>(t: &Tile<'_>, w: *
                 all[i][j] = vaddq_s32(all[i][j], vreinterpretq_s32_s64(sums));
             });
         });
-        a64::end::<M, H>(t, column, 0, &all);
+        a64::end::<M, H>(t, column, [0, PANEL], &all);
     }
 }
 
