@@ -4,6 +4,7 @@ use coulter_plan::{OpCode, OpError};
 
 /// Why a plan cannot be bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BindError {
     /// The arena is smaller than the plan needs.
@@ -71,6 +72,7 @@ impl core::error::Error for BindError {}
 
 /// What went wrong in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RunErrorKind {
     /// An index is outside the dimension that it indexes.
@@ -88,6 +90,7 @@ pub enum RunErrorKind {
 
 /// Why a run stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RunError {
     /// Index of the step.
     pub step: usize,

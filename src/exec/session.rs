@@ -56,6 +56,7 @@ pub trait Clock {
 
 /// How far a run came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Progress {
     /// All steps have run; the outputs are there.
     Done,

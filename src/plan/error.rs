@@ -4,6 +4,7 @@ use crate::ops::OpCode;
 
 /// Why a step's parameters or operands are not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpError {
     /// Parameter words are missing, left over, or hold a number without meaning.
@@ -41,6 +42,7 @@ impl core::error::Error for OpError {}
 
 /// Why bytes are not a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PlanError {
     /// The bytes are not aligned to [`crate::format::ALIGN`].

@@ -52,6 +52,7 @@ macro_rules! declare {
 
         /// Operator of a step. The number is the one stored in a plan.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
         #[repr(u16)]
         pub enum OpCode { $(#[doc = concat!("See [`", stringify!($module), "`].")] $variant = $number,)* }

@@ -8,6 +8,8 @@ use crate::target::{self, AARCH64, ARMV7, Target, Toolchain};
 use crate::{dist, same_bits};
 
 const MCU: &str = "thumbv7em-none-eabihf";
+/// What firmware for it turns on.
+const FOR_MCU: &str = "coulter-exec/dsp,coulter-exec/defmt,coulter-update/defmt";
 /// Crates that run plans on a microcontroller; all tests run on all processors.
 const NO_STD: [&str; 3] = ["coulter-plan", "coulter-kernels", "coulter-exec"];
 
@@ -87,7 +89,7 @@ fn tests(cpu: &Cpu) -> Result<Counts> {
 
 fn mcu_build() -> Result<Command> {
     let mut command = Toolchain::of(MCU)?.cargo("build", "core,alloc");
-    command.args(["--no-default-features", "--features", "coulter-exec/dsp", "--target", MCU]);
+    command.args(["--no-default-features", "--features", FOR_MCU, "--target", MCU]);
     command.args(NO_STD.iter().chain(&["coulter-update"]).flat_map(|name| ["-p", name]));
     Ok(command)
 }

@@ -48,9 +48,9 @@ const EDGES: [(&str, &[&str]); 14] = [
 
 /// Crates from outside that the lowest layers may use.
 const OUTSIDE: [(&str, &[&str]); 4] = [
-    ("coulter-plan", &[]),
+    ("coulter-plan", &["defmt"]),
     ("coulter-kernels", &["libm"]),
-    ("coulter-exec", &["crc32fast", "libm"]),
+    ("coulter-exec", &["crc32fast", "defmt", "libm"]),
     ("coulter-update", &["crc32fast", "defmt", "ed25519-dalek", "embedded-storage", "sha2"]),
 ];
 
