@@ -2,6 +2,7 @@
 
 use core::arch::asm;
 
+// SAFETY: the linker script defines it; its address alone is taken.
 unsafe extern "C" {
     /// Where the stack begins; cortex-m-rt's linker script says.
     static _stack_start: u32;
