@@ -92,7 +92,7 @@ impl Layer {
 }
 
 /// Arguments: a kernel's instruction set, a layer's name, how often.
-// SAFETY: nothing else of this program has the name, under which C's start-up code calls it.
+// SAFETY: nothing else of this program has the name, under which `_start` calls it.
 #[unsafe(no_mangle)]
 extern "C" fn main(stack: *const usize) -> ! {
     // SAFETY: a Linux program begins with the number of its arguments on the stack and pointers to them.
